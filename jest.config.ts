@@ -1,0 +1,15 @@
+import type { Config } from 'jest';
+
+const config: Config = {
+  preset: 'ts-jest',
+  testEnvironment: 'node',
+  roots: ['<rootDir>/spec'],
+  testMatch: ['**/*.spec.ts'],
+  // Makes an engine ready once: npm runs no pretest script under ignore-scripts.
+  globalSetup: '<rootDir>/spec/support/prepare-engine.ts',
+  // The engine uses every core by itself, so specs that share the machine gain nothing from more workers.
+  maxWorkers: 1,
+  testTimeout: 60_000,
+};
+
+export default config;

@@ -1,0 +1,12 @@
+/**
+ * An error whose message alone tells the user what is wrong and how to mend it.
+ * The command line prints it as one line and exits with 2; every other error is a defect.
+ */
+export class UserError extends Error {
+  override name = 'UserError';
+}
+
+/** The message of whatever was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
