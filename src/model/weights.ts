@@ -1,0 +1,35 @@
+/** A float32 array with a shape, in row-major order. */
+export interface HostTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/**
+ * Every tensor of a network on the host, by PyTorch's state_dict name and in PyTorch's layout: convolutions
+ * [out, in, height, width], linear layers [out, in] with the input flattened from [channel, row, column].
+ * Treated as a value: nothing in this project writes into the data of weights that it was given.
+ */
+export type Weights = ReadonlyMap<string, HostTensor>;
+
+/** Number of elements of a shape. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, side) => product * side, 1);
+}
+
+/** The tensor of that name; its absence is a defect of the caller, since files are checked when they are read. */
+export function tensorNamed(weights: Weights, name: string): HostTensor {
+  const tensor = weights.get(name);
+  if (!tensor) throw new Error(`There is no tensor ${name}.`);
+  return tensor;
+}
+
+/** Euclidean norm of ours − theirs over that of theirs; both of one length. */
+export function relativeDistance(ours: Float32Array, theirs: Float32Array): number {
+  let difference = 0;
+  let norm = 0;
+  for (let i = 0; i < theirs.length; i++) {
+    difference += (ours[i] - theirs[i]) ** 2;
+    norm += theirs[i] ** 2;
+  }
+  return Math.sqrt(difference / norm);
+}

@@ -1,0 +1,152 @@
+import { z } from 'zod';
+import { UserError } from './errors';
+import { evenAlphas } from './landscape/curve';
+import { NORMALIZATIONS } from './landscape/directions';
+import { squareRootScaled } from './training/schedule';
+import type { Regime, TrainingConfig } from './training/train';
+
+export const PRESETS = ['smoke', 'quick', 'full', 'recipe'] as const;
+export type PresetName = (typeof PRESETS)[number];
+
+/** Everything that decides a run's figures, but for the engine. */
+export const settingsSchema = z.object({
+  preset: z.enum(PRESETS),
+  seed: z.number().int(),
+  /** The first so many training images, in CIFAR-10's own order. */
+  trainSize: z.number().int().min(1).max(50_000),
+  smallBatch: z.number().int().min(1),
+  largeBatch: z.number().int().min(1),
+  smallEpochs: z.number().int().min(1),
+  largeEpochs: z.number().int().min(1),
+  /** SB's; LB's is it times √(largeBatch / smallBatch), where not given. */
+  learningRate: z.number().positive(),
+  largeLearningRate: z.number().positive(),
+  momentum: z.number().min(0).lt(1),
+  weightDecay: z.number().min(0),
+  dropout: z.number().min(0).lt(1),
+  augment: z.boolean(),
+  /** Epochs between two evaluations of the test set. */
+  testEvery: z.number().int().min(1),
+  /** At most 1000, so that two seeds never share one. */
+  directions: z.number().int().min(1).max(1000),
+  alphas: z.array(z.number()).min(2),
+  normalization: z.enum(NORMALIZATIONS),
+  /** The first so many training images carry the curves. */
+  curveImages: z.number().int().min(1),
+  /** Also draw the curves of the test loss. */
+  testCurves: z.boolean(),
+});
+export type Settings = z.infer<typeof settingsSchema>;
+
+type Preset = Omit<Settings, 'preset' | 'seed' | 'largeLearningRate' | 'curveImages'>;
+
+const COMMON = {
+  learningRate: 0.01,
+  momentum: 0.9,
+  weightDecay: 0,
+  dropout: 0,
+  augment: false,
+  testEvery: 5,
+  directions: 5,
+  normalization: 'filter',
+  testCurves: false,
+} as const;
+
+const FULL: Preset = {
+  ...COMMON,
+  trainSize: 50_000,
+  smallBatch: 256,
+  largeBatch: 4096,
+  smallEpochs: 15,
+  largeEpochs: 60,
+  alphas: evenAlphas(25),
+};
+
+/** The presets' values; a flag can set every one of them. */
+export const PRESET_VALUES: Readonly<Record<PresetName, Preset>> = {
+  smoke: {
+    ...COMMON,
+    trainSize: 512,
+    smallBatch: 32,
+    largeBatch: 256,
+    smallEpochs: 3,
+    largeEpochs: 3,
+    directions: 2,
+    alphas: evenAlphas(5),
+  },
+  // Full's ratio of batch sizes, share of the data in a batch and steps an epoch, on a quarter of the data.
+  quick: {
+    ...COMMON,
+    trainSize: 12_500,
+    smallBatch: 64,
+    largeBatch: 1024,
+    smallEpochs: 15,
+    largeEpochs: 30,
+    alphas: evenAlphas(11),
+  },
+  full: FULL,
+  // The reference implementation's own training: fixed epochs, converged or not.
+  recipe: { ...FULL, largeEpochs: 15, augment: true, dropout: 0.5, weightDecay: 5e-4 },
+};
+
+/** What a preset's verdict depends on. */
+export function presetRules(preset: PresetName): { requiresConvergence: boolean; smoke: boolean } {
+  return { requiresConvergence: preset === 'quick' || preset === 'full', smoke: preset === 'smoke' };
+}
+
+/**
+ * A preset with some of its values changed.
+ *
+ * @throws UserError naming the value that is out of range.
+ */
+export function settingsOf(preset: PresetName, seed: number, changes: Partial<Settings>): Settings {
+  const values = { ...PRESET_VALUES[preset], ...defined(changes) };
+  const largeLearningRate =
+    changes.largeLearningRate ?? squareRootScaled(values.learningRate, values.smallBatch, values.largeBatch);
+  const curveImages = changes.curveImages ?? values.trainSize;
+  const parsed = settingsSchema.safeParse({ ...values, largeLearningRate, curveImages, preset, seed });
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new UserError(`${flagOf(String(issue.path[0]))}: ${issue.message}.`);
+  }
+  const settings = parsed.data;
+  const { trainSize, alphas } = settings;
+  for (const key of ['smallBatch', 'largeBatch', 'curveImages'] as const) {
+    if (settings[key] > trainSize) {
+      throw new UserError(`${flagOf(key)} ${settings[key]} is more than the ${trainSize} training images.`);
+    }
+  }
+  if (!alphas.includes(0)) throw new UserError('--alphas must hold 0, since rises are measured from there.');
+  return settings;
+}
+
+/** The values in which settings differ from their preset, for the report to tell. */
+export function changedFromPreset(settings: Settings): (keyof Settings)[] {
+  const original = settingsOf(settings.preset, settings.seed, {});
+  return (Object.keys(original) as (keyof Settings)[]).filter(
+    (key) => JSON.stringify(original[key]) !== JSON.stringify(settings[key]),
+  );
+}
+
+/** How a regime of these settings is trained. */
+export function trainingConfig(settings: Settings, regime: Regime): TrainingConfig {
+  const { momentum, weightDecay, dropout, augment, testEvery } = settings;
+  const own =
+    regime === 'SB'
+      ? { batchSize: settings.smallBatch, epochs: settings.smallEpochs, learningRate: settings.learningRate }
+      : {
+          batchSize: settings.largeBatch,
+          epochs: settings.largeEpochs,
+          learningRate: settings.largeLearningRate,
+        };
+  return { ...own, momentum, weightDecay, dropout, augment, testEvery };
+}
+
+/** "trainSize" as its flag "--train-size". */
+export function flagOf(key: string): string {
+  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function defined<T extends object>(values: T): Partial<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
+}

@@ -1,0 +1,166 @@
+import { setImmediate } from 'node:timers/promises';
+import * as tf from '@tensorflow/tfjs';
+import { gatherBatch, inBatches, type Batch } from '../data/batches';
+import type { Dataset } from '../data/cifar10';
+import { standardize } from '../data/standardize';
+import type { Engine } from '../engine/engine';
+import { UserError } from '../errors';
+import { initialWeights, type Architecture } from '../model/architecture';
+import { trainableNetwork, type TrainableNetwork } from '../model/trainable';
+import type { Weights } from '../model/weights';
+import { permutation, randomStream } from '../random';
+import { evaluate, type Evaluation } from './evaluate';
+import { cosineAnnealing } from './schedule';
+import { sgd, type Optimizer } from './sgd';
+
+/** Small batch or large batch. */
+export type Regime = 'SB' | 'LB';
+
+/** How a network is trained. */
+export interface TrainingConfig {
+  /** Images a step; the last step of an epoch takes what is left. */
+  readonly batchSize: number;
+  readonly epochs: number;
+  /** Of the first epoch; annealed to 0 along a cosine. */
+  readonly learningRate: number;
+  readonly momentum: number;
+  /** L2 penalty added to every parameter's gradient, as PyTorch's SGD does. */
+  readonly weightDecay: number;
+  /** Probability of dropping an activation before the last layer, in [0, 1). */
+  readonly dropout: number;
+  /** Random crops and flips of the training images. */
+  readonly augment: boolean;
+  /** The test set is evaluated after every so many epochs, and after the last. */
+  readonly testEvery: number;
+}
+
+/** What an epoch left behind. */
+export interface EpochRecord {
+  /** From 1. */
+  readonly epoch: number;
+  readonly learningRate: number;
+  /** Mean over the epoch's images of the loss in training mode, each before its own step, in nats. */
+  readonly trainingModeLoss: number;
+  readonly test: Evaluation | null;
+}
+
+/**
+ * Where a training stands between two epochs: all that is needed to go on as if it had never stopped, since
+ * each epoch draws from random streams of its own.
+ */
+export interface TrainingState {
+  readonly weights: Weights;
+  /** SGD's velocity of every trainable parameter, in PyTorch's layout. */
+  readonly velocities: Weights;
+  /** One record an epoch done. */
+  readonly history: readonly EpochRecord[];
+  /** Wall time so far. */
+  readonly seconds: number;
+}
+
+export interface TrainingResult {
+  readonly weights: Weights;
+  readonly history: readonly EpochRecord[];
+  /** Wall time in seconds. */
+  readonly seconds: number;
+}
+
+/** Told while a training goes on. */
+export interface TrainingProgress {
+  onStep?(step: { epoch: number; loss: number; images: number }): void;
+  onEpoch?(record: EpochRecord, state: () => TrainingState): void;
+}
+
+/**
+ * Trains a network by SGD with momentum from the initial weights that the seed gives.
+ *
+ * The seed alone decides the initial weights, the order of the images in each epoch, the augmentation and the
+ * dropout masks, each from its own stream; the engine and its number of threads decide the rounding. All four
+ * being equal, the result is the same to the last bit.
+ *
+ * @param resumed where an earlier, interrupted call with the same arguments stood.
+ * @param clock milliseconds of a clock that does not run backwards.
+ * @throws UserError if the loss stops being a number, naming epoch and step.
+ */
+export async function trainRegime(
+  engine: Engine,
+  architecture: Architecture,
+  data: { train: Dataset; test: Dataset },
+  config: TrainingConfig,
+  seed: number,
+  progress: TrainingProgress = {},
+  resumed?: TrainingState,
+  clock: () => number = () => performance.now(),
+): Promise<TrainingResult> {
+  const begin = clock();
+  const start = resumed?.weights ?? initialWeights(architecture, randomStream(seed, 'weights'));
+  const network = trainableNetwork(engine, architecture, start);
+  const optimizer = sgd(engine, network, config, resumed?.velocities);
+  const history: EpochRecord[] = [...(resumed?.history ?? [])];
+  const seconds = () => (resumed?.seconds ?? 0) + (clock() - begin) / 1000;
+  const state = () => ({
+    weights: network.weights(),
+    velocities: optimizer.velocities(),
+    history: [...history],
+    seconds: seconds(),
+  });
+  try {
+    for (let epoch = history.length + 1; epoch <= config.epochs; epoch++) {
+      const learningRate = cosineAnnealing(config.learningRate, epoch - 1, config.epochs);
+      const trainingModeLoss = await trainEpoch(epoch, learningRate);
+      const dueForTest = epoch % config.testEvery === 0 || epoch === config.epochs;
+      const test = dueForTest ? await evaluate(engine, architecture, network.weights(), data.test) : null;
+      const record = { epoch, learningRate, trainingModeLoss, test };
+      history.push(record);
+      progress.onEpoch?.(record, state);
+    }
+    return { weights: network.weights(), history, seconds: seconds() };
+  } finally {
+    optimizer.dispose();
+    network.dispose();
+  }
+
+  async function trainEpoch(epoch: number, learningRate: number): Promise<number> {
+    const order = permutation(data.train.count, randomStream(seed, 'order', epoch));
+    const augmentation = config.augment ? randomStream(seed, 'augmentation', epoch) : undefined;
+    const dropout = { rate: config.dropout, random: randomStream(seed, 'dropout', epoch) };
+    let lossSum = 0;
+    let step = 0;
+    for (const indices of inBatches(order, config.batchSize)) {
+      step++;
+      const batch = gatherBatch(data.train, indices, augmentation);
+      const loss = trainStep(engine, network, optimizer, batch, learningRate, dropout);
+      if (!Number.isFinite(loss)) {
+        throw new UserError(
+          `The loss became ${loss} in epoch ${epoch}, step ${step} at batch size ${config.batchSize}: ` +
+            `try a smaller --learning-rate than ${config.learningRate}.`,
+        );
+      }
+      lossSum += loss * batch.size;
+      progress.onStep?.({ epoch, loss, images: batch.size });
+      // Lets signals and the progress display have their turn.
+      await setImmediate();
+    }
+    return lossSum / data.train.count;
+  }
+}
+
+/** One step over one batch. @returns the batch's mean loss in nats before the step. */
+export function trainStep(
+  engine: Engine,
+  network: TrainableNetwork,
+  optimizer: Optimizer,
+  batch: Batch,
+  learningRate: number,
+  dropout: { rate: number; random: ReturnType<typeof randomStream> },
+): number {
+  const labels = tf.tensor1d(Int32Array.from(batch.labels), 'int32');
+  const { loss, gradients, logits } = network.pass(
+    standardize(engine, batch),
+    labels,
+    dropout.rate > 0 ? dropout : undefined,
+  );
+  tf.dispose([labels, logits]);
+  optimizer.step(gradients, learningRate);
+  return loss;
+}
