@@ -64,7 +64,7 @@ interface Summary {
  * Of each series there is the mean over its directions as a thick line with a marker at every α (the first
  * series' markers are discs, the second's hollow squares), every direction as a thin line and, where there are
  * two directions or more, a band from the least to the greatest loss. Where a loss is null or not finite the
- * direction's line is broken, and with it the mean and the band. A loss of 0 is missing on the logarithmic axis.
+ * direction's line is broken, and with it the mean and the band; on the logarithmic axis a loss of 0 breaks them too.
  * The same input gives the same bytes.
  *
  * @param series at least one, drawn in this order in the legend. Alphas need not be sorted; losses are in nats.
@@ -193,7 +193,7 @@ function drawSwatch(
     { x, y },
     { x: x + width, y },
   ];
-  stroke(bitmap, line, 5 * layout.unit, { colour });
+  stroke(bitmap, line, meanWidth(index) * layout.unit, { colour });
   drawMarker(bitmap, { x: x + width / 2, y }, layout.unit, colour, index);
 }
 
@@ -258,8 +258,11 @@ function drawSeries({ bitmap, layout: { unit } }: Sheet, panel: Panel, series: r
     }
   }
   for (const { colour, index, summaries } of layered) {
-    const points = summaries.map(({ alpha, mean }) => panel.place(alpha, mean));
-    for (const run of unbroken(points, isPlaced)) stroke(bitmap, run, 5 * unit, { colour });
+    // The mean of losses that are not all on the axis might not be on it either.
+    const points = summaries.map(({ alpha, mean, low }) =>
+      isPlaced(panel.place(alpha, low)) ? panel.place(alpha, mean) : { x: NaN, y: NaN },
+    );
+    for (const run of unbroken(points, isPlaced)) stroke(bitmap, run, meanWidth(index) * unit, { colour });
     points.filter(isPlaced).forEach((point) => drawMarker(bitmap, point, unit, colour, index));
   }
 }
@@ -286,11 +289,16 @@ function drawBand(bitmap: Bitmap, panel: Panel, summaries: readonly Summary[], p
   }
 }
 
+/** The second series is wider, so that it still shows where the first lies exactly on it. */
+function meanWidth(index: number): number {
+  return index % 2 === 0 ? 4.5 : 6.5;
+}
+
 /** A disc for the first series, a hollow square for the second, so that colour is not needed to tell them apart. */
 function drawMarker(bitmap: Bitmap, at: Point, unit: number, colour: string, index: number): void {
-  if (index % 2 === 0) return fill(bitmap, [disc(at, 7 * unit)], { colour });
-  fill(bitmap, [square(at, 8 * unit)], { colour });
-  fill(bitmap, [square(at, 4.5 * unit)], { colour: WHITE });
+  if (index % 2 === 0) return fill(bitmap, [disc(at, 6.5 * unit)], { colour });
+  fill(bitmap, [square(at, 9 * unit)], { colour });
+  fill(bitmap, [square(at, 6 * unit)], { colour: WHITE });
 }
 
 function square({ x, y }: Point, reach: number): Contour {

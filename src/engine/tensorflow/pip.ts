@@ -61,8 +61,8 @@ export async function fetchWheel(
   const outcome = await pip(
     python,
     ['download', ...(await pinnedTo([wheel], folders)), '--dest', folders.wheels],
-    // What could make pip fetch another file, or refuse to.
-    without(environment, /^PIP_(CONSTRAINT|REQUIREMENT|NO_BINARY)$/, {
+    // Less what would ask for other files too, or make pip refuse this one.
+    without(environment, /^PIP_(CONSTRAINT|REQUIREMENT)$/, {
       PIP_REQUIRE_VIRTUALENV: '0',
       TMPDIR: folders.temporary,
     }),

@@ -1,0 +1,146 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs';
+import type { Engine } from '../../src/engine/engine';
+import { UserError } from '../../src/errors';
+import { initialWeights } from '../../src/model/architecture';
+import { trainableNetwork } from '../../src/model/trainable';
+import { randomStream } from '../../src/random';
+import { readCheckpoint, writeCheckpoint } from '../../src/training/checkpoint';
+import { sgd } from '../../src/training/sgd';
+import { trainRegime, trainStep, type TrainingConfig, type TrainingState } from '../../src/training/train';
+import { TINY_VGG } from '../support/arbitraries';
+import { specEngine } from '../support/engine';
+import { sampleBatch, sampleImages } from '../support/fixtures';
+
+const images = sampleImages();
+const data = { train: images, test: images };
+/** Everything that draws random numbers is on. */
+const CONFIG: TrainingConfig = {
+  batchSize: 24,
+  epochs: 4,
+  learningRate: 0.02,
+  momentum: 0.9,
+  weightDecay: 5e-4,
+  dropout: 0.5,
+  augment: true,
+  testEvery: 2,
+};
+
+describe('training', () => {
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await specEngine();
+  });
+  const train = (changes: Partial<TrainingConfig> = {}, seed = 42) =>
+    trainRegime(engine, TINY_VGG, data, { ...CONFIG, ...changes }, seed);
+
+  test('under one seed ends at weights that are the same to the last bit', async () => {
+    const [first, second] = [await train(), await train()];
+    expect(second.weights).toEqual(first.weights);
+    expect(second.history).toEqual(first.history);
+  });
+
+  test('under another seed ends elsewhere', async () => {
+    expect((await train({}, 43)).weights).not.toEqual((await train()).weights);
+  });
+
+  test.each([{ batchSize: 32 }, { dropout: 0 }, { augment: false }, { weightDecay: 0 }, { momentum: 0.5 }])(
+    'ends elsewhere with %j',
+    async (changes) => {
+      expect((await train(changes)).weights).not.toEqual((await train()).weights);
+    },
+  );
+
+  test('begins both regimes at the same weights, whatever the batch size', async () => {
+    // A learning rate too small to change a float32.
+    const [small, large] = [
+      await train({ batchSize: 8, learningRate: 1e-30, weightDecay: 0 }),
+      await train({ batchSize: 64, learningRate: 1e-30, weightDecay: 0 }),
+    ];
+    for (const name of ['features.0.weight', 'classifier.0.weight', 'classifier.3.bias']) {
+      expect(small.weights.get(name)).toEqual(large.weights.get(name));
+      expect(small.weights.get(name)).toEqual(
+        initialWeights(TINY_VGG, randomStream(42, 'weights')).get(name),
+      );
+    }
+  });
+
+  test('brings the loss down', async () => {
+    const { history } = await train({ epochs: 30, dropout: 0, augment: false, testEvery: 30 });
+    expect(history.at(-1)!.trainingModeLoss).toBeLessThan(0.5 * history[0].trainingModeLoss);
+  });
+
+  test('evaluates the test set every so many epochs and after the last', async () => {
+    const { history } = await train({ epochs: 5 });
+    expect(history.map(({ test: evaluation }) => evaluation !== null)).toEqual([false, true, false, true, true]);
+  });
+
+  test('leaves the data as it was', async () => {
+    const before = Buffer.from(images.images).toString('base64');
+    await train();
+    expect(Buffer.from(images.images).toString('base64')).toBe(before);
+  });
+
+  test('that was interrupted after any epoch goes on to the same weights, through a file', async () => {
+    const undisturbed = await train();
+    const folder = mkdtempSync(join(tmpdir(), 'sharp minima '));
+    const file = join(folder, 'checkpoint.safetensors');
+    for (const stop of [1, 3]) {
+      class Interruption extends Error {}
+      const onEpoch = ({ epoch }: { epoch: number }, state: () => TrainingState) => {
+        if (epoch !== stop) return;
+        writeCheckpoint(file, state());
+        throw new Interruption();
+      };
+      await expect(trainRegime(engine, TINY_VGG, data, CONFIG, 42, { onEpoch })).rejects.toThrow(Interruption);
+      const resumed = await trainRegime(engine, TINY_VGG, data, CONFIG, 42, {}, readCheckpoint(file));
+      expect(resumed.weights).toEqual(undisturbed.weights);
+      expect(resumed.history).toEqual(undisturbed.history);
+    }
+    rmSync(folder, { recursive: true });
+  });
+
+  test('stops where the loss is no number, naming epoch, step and batch size', async () => {
+    const diverging = train({ learningRate: 1e20, momentum: 0 });
+    await expect(diverging).rejects.toThrow(UserError);
+    await expect(diverging).rejects.toThrow(/The loss became (NaN|Infinity) in epoch 1, step \d at batch size 24/);
+  });
+
+  test('leaks no tensor in a step, nor in a whole training', async () => {
+    const network = trainableNetwork(engine, TINY_VGG, initialWeights(TINY_VGG, randomStream(1)));
+    const optimizer = sgd(engine, network, CONFIG);
+    const step = () =>
+      trainStep(engine, network, optimizer, sampleBatch(0, 16), 0.01, { rate: 0.5, random: randomStream(1) });
+    step();
+    const { numTensors, numDataBuffers } = tf.memory();
+    step();
+    expect(tf.memory()).toMatchObject({ numTensors, numDataBuffers });
+    optimizer.dispose();
+    network.dispose();
+
+    const before = tf.memory().numTensors;
+    await train();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  test('drops activations with the rate given and keeps their expectation', () => {
+    const initial = initialWeights(TINY_VGG, randomStream(1));
+    const lossesAt = (rate: number, seed: number) => {
+      const network = trainableNetwork(engine, TINY_VGG, initial);
+      const optimizer = sgd(engine, network, CONFIG);
+      const loss = trainStep(engine, network, optimizer, sampleBatch(0, 16), 0, { rate, random: randomStream(seed) });
+      optimizer.dispose();
+      network.dispose();
+      return loss;
+    };
+    const without = lossesAt(0, 0);
+    const mean = Array.from({ length: 100 }, (_, seed) => lossesAt(0.5, seed)).reduce((a, b) => a + b) / 100;
+    expect(lossesAt(0.5, 1)).not.toBe(lossesAt(0.5, 2));
+    // Cross entropy is convex in the logits, so that noise of mean 0 can only add a little.
+    expect(mean - without).toBeGreaterThan(0);
+    expect(mean - without).toBeLessThan(0.1);
+  });
+});
