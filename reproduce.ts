@@ -8,7 +8,12 @@ import type { Engine } from './src/engine/engine';
 import { messageOf, UserError } from './src/errors';
 import { runExperiment } from './src/experiment';
 import { computeSharpnessCurve, evenAlphas } from './src/landscape/curve';
-import { NORMALIZATIONS, normalizeDirection, randomDirection, type Normalization } from './src/landscape/directions';
+import {
+  NORMALIZATIONS,
+  normalizeDirection,
+  randomDirection,
+  type Normalization,
+} from './src/landscape/directions';
 import { SIMPLE_VGG } from './src/model/architecture';
 import { readDirection, readWeights } from './src/model/safetensors';
 import { stderrProgress } from './src/progress';
@@ -28,7 +33,12 @@ interface CommonOptions {
 }
 
 type ReproduceOptions = CommonOptions &
-  Partial<Omit<Settings, 'preset' | 'seed'>> & { preset?: PresetName; seed: number; out?: string; overwrite?: boolean };
+  Partial<Omit<Settings, 'preset' | 'seed'>> & {
+    preset?: PresetName;
+    seed: number;
+    out?: string;
+    overwrite?: boolean;
+  };
 
 interface CurveOptions extends CommonOptions {
   weights: string;
@@ -90,13 +100,16 @@ function commandLine(): Command {
     .description("evaluate any SimpleVGG's loss curve; prints JSON with alphas, loss and accuracy on stdout")
     .requiredOption('--weights <file>', "safetensors in PyTorch's layout")
     .addOption(
-      new Option('--direction <file>', 'safetensors with the names of the weights; a missing tensor is 0').conflicts(
-        'directionSeed',
-      ),
+      new Option(
+        '--direction <file>',
+        'safetensors with the names of the weights; a missing tensor is 0',
+      ).conflicts('directionSeed'),
     )
     .option('--direction-seed <n>', 'a random direction', whole(), 0)
     .addOption(
-      new Option('--normalization <name>', 'how the direction is scaled').choices(NORMALIZATIONS).default('filter'),
+      new Option('--normalization <name>', 'how the direction is scaled')
+        .choices(NORMALIZATIONS)
+        .default('filter'),
     )
     .option('--alphas <list>', 'distances along the direction', numbers(), evenAlphas(11))
     .option('--images <n>', 'the first n images of the split (default: all)', whole())
@@ -119,7 +132,10 @@ async function reproduce({ preset, seed, out, overwrite, engine: name, ...change
   const path = out ?? join('results', `${settings.preset}-seed${seed}`);
   const folder = openRunFolder(path, { settings, environment: environmentOf(engine) }, overwrite ?? false);
   say(`Preset ${settings.preset}, seed ${seed}, on ${engine.info.device}, ${engine.info.threads} threads.`);
-  const data = { train: loadCifar10('train', cacheFolder(), say), test: loadCifar10('test', cacheFolder(), say) };
+  const data = {
+    train: loadCifar10('train', cacheFolder(), say),
+    test: loadCifar10('test', cacheFolder(), say),
+  };
   const report = await runExperiment(engine, data, settings, folder, progress);
   say(`Report: ${join(path, 'report.md')}, picture: ${join(path, 'sharpness_comparison.png')}`);
   process.stdout.write(`verdict: ${report.verdict}: ${report.reason}\n`);
@@ -183,7 +199,8 @@ function whole() {
 
 function real() {
   return (text: string) => {
-    if (text.trim() === '' || !Number.isFinite(Number(text))) throw new InvalidArgumentError('It must be a number.');
+    if (text.trim() === '' || !Number.isFinite(Number(text)))
+      throw new InvalidArgumentError('It must be a number.');
     return Number(text);
   };
 }
@@ -198,7 +215,8 @@ function explain(error: unknown): number {
     // Commander has printed its own line.
     return error.code === 'commander.helpDisplayed' || error.code === 'commander.help' ? 0 : EXIT_ERROR;
   }
-  if (process.argv.includes('--debug')) say(error instanceof Error ? (error.stack ?? String(error)) : String(error));
+  if (process.argv.includes('--debug'))
+    say(error instanceof Error ? (error.stack ?? String(error)) : String(error));
   else if (error instanceof UserError) say(`error: ${error.message}`);
   else say(`error: ${messageOf(error).split('\n')[0]} (--debug shows where)`);
   return EXIT_ERROR;

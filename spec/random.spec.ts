@@ -71,6 +71,7 @@ describe('random streams', () => {
     }
     expect(counts.size).toBe(6);
     // Four standard errors of a binomial with p = 1/6.
-    for (const count of counts.values()) expect(Math.abs(count - 1000)).toBeLessThan(4 * Math.sqrt(6000 * (5 / 36)));
+    for (const count of counts.values())
+      expect(Math.abs(count - 1000)).toBeLessThan(4 * Math.sqrt(6000 * (5 / 36)));
   });
 });

@@ -70,7 +70,10 @@ async function findMinimizer(
   const resumed = readCheckpoint(folder.checkpointFile(regime));
   const epochsLeft = config.epochs - (resumed?.history.length ?? 0);
   if (resumed) progress.say(`${regime}: going on after epoch ${resumed.history.length} of ${config.epochs}.`);
-  const stretch = progress.begin(`${regime} training, batch size ${config.batchSize}`, epochsLeft * data.train.count);
+  const stretch = progress.begin(
+    `${regime} training, batch size ${config.batchSize}`,
+    epochsLeft * data.train.count,
+  );
   const result = await trainRegime(
     engine,
     SIMPLE_VGG,
@@ -162,7 +165,9 @@ async function drawCurves(
     stretch.milestone(`${regime} ${split}, direction ${direction + 1}/${settings.directions}`);
     const expected = ((performance.now() - begun) / 1000 / (index + 1)) * wanted.length;
     if (index === 0 && expected > LONG_CURVES_SECONDS) {
-      progress.say(`The curves will take about ${duration(expected)} here; --curve-images makes them shorter.`);
+      progress.say(
+        `The curves will take about ${duration(expected)} here; --curve-images makes them shorter.`,
+      );
     }
   }
   stretch.end();
@@ -218,6 +223,9 @@ function curveReport(settings: Settings, { points, ...curve }: FinishedCurve): C
     loss,
     accuracy,
     rise: rise(alphas, loss),
-    errorRise: rise(alphas, accuracy.map((share) => 1 - share)),
+    errorRise: rise(
+      alphas,
+      accuracy.map((share) => 1 - share),
+    ),
   };
 }

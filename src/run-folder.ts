@@ -110,7 +110,11 @@ export function openRunFolder(path: string, beginning: Beginning, overwrite: boo
 
 function forget(path: string): void {
   const results = ['report.json', 'report.md', 'sharpness_comparison.png'];
-  for (const name of ['checkpoints', ...results, ...Object.values(BASENAME).map((base) => `${base}.safetensors`)]) {
+  for (const name of [
+    'checkpoints',
+    ...results,
+    ...Object.values(BASENAME).map((base) => `${base}.safetensors`),
+  ]) {
     rmSync(join(path, name), { recursive: true, force: true });
   }
 }
@@ -126,7 +130,9 @@ function refuseOthers(path: string, earlier: Beginning, now: Beginning): void {
     );
   }
   if (earlier.environment.engine !== now.environment.engine) {
-    throw new UserError(`${path} was begun on the engine ${earlier.environment.engine}: go on with that one.`);
+    throw new UserError(
+      `${path} was begun on the engine ${earlier.environment.engine}: go on with that one.`,
+    );
   }
 }
 
@@ -149,7 +155,8 @@ export function guarded<T>(path: string, action: () => T): T {
     return action();
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOSPC') throw new UserError(`The disk of ${path} is full: make room and run the same command again.`);
+    if (code === 'ENOSPC')
+      throw new UserError(`The disk of ${path} is full: make room and run the same command again.`);
     if (code) throw new UserError(`${path} cannot be written (${messageOf(error)}): choose another --out.`);
     throw error;
   }

@@ -27,13 +27,18 @@ const imageAt = (images: Uint8Array, i: number) => images.subarray(i * IMAGE_BYT
 describe('batches', () => {
   test('cut an epoch so that every image comes once and the last batch holds the rest', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 1, max: 500 }), seeds, (count, size, seed) => {
-        const order = permutation(count, randomStream(seed));
-        const batches = [...inBatches(order, size)];
-        expect(batches.flatMap((batch) => [...batch])).toEqual([...order]);
-        batches.slice(0, -1).forEach((batch) => expect(batch.length).toBe(size));
-        expect(batches.length).toBe(Math.ceil(count / size));
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 500 }),
+        fc.integer({ min: 1, max: 500 }),
+        seeds,
+        (count, size, seed) => {
+          const order = permutation(count, randomStream(seed));
+          const batches = [...inBatches(order, size)];
+          expect(batches.flatMap((batch) => [...batch])).toEqual([...order]);
+          batches.slice(0, -1).forEach((batch) => expect(batch.length).toBe(size));
+          expect(batches.length).toBe(Math.ceil(count / size));
+        },
+      ),
     );
   });
 
@@ -55,7 +60,10 @@ describe('batches', () => {
     for (let down = -4; down <= 4; down++) {
       for (let right = -4; right <= 4; right++) {
         for (const flipped of [false, true]) {
-          kinds.set(key(cropped(imageAt(sample.images, 0), down, right, flipped)), `${down},${right},${flipped}`);
+          kinds.set(
+            key(cropped(imageAt(sample.images, 0), down, right, flipped)),
+            `${down},${right},${flipped}`,
+          );
         }
       }
     }
@@ -69,7 +77,10 @@ describe('batches', () => {
     }
     expect(counts.size).toBe(162);
     const expected = draws / 162;
-    const chiSquared = [...counts.values()].reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
+    const chiSquared = [...counts.values()].reduce(
+      (sum, count) => sum + (count - expected) ** 2 / expected,
+      0,
+    );
     // 99.9% quantile with 161 degrees of freedom.
     expect(chiSquared).toBeLessThan(221.5);
   });

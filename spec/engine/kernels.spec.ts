@@ -20,7 +20,9 @@ const shapes = fc.record({
 
 function close(ours: Tensor, theirs: Tensor, tolerance = TOLERANCE): void {
   expect(ours.shape).toEqual(theirs.shape);
-  expect(relativeDistance(ours.dataSync<'float32'>(), theirs.dataSync<'float32'>())).toBeLessThanOrEqual(tolerance);
+  expect(relativeDistance(ours.dataSync<'float32'>(), theirs.dataSync<'float32'>())).toBeLessThanOrEqual(
+    tolerance,
+  );
 }
 
 describe("the engine's kernels against tfjs's own operations and gradients", () => {
@@ -36,7 +38,8 @@ describe("the engine's kernels against tfjs's own operations and gradients", () 
       fc.property(shapes, (shape) => tf.tidy(() => check(shape))),
       { numRuns },
     );
-  const normal = <T extends Tensor>(shape: number[], seed: number) => tf.randomNormal(shape, 0, 1, 'float32', seed) as T;
+  const normal = <T extends Tensor>(shape: number[], seed: number) =>
+    tf.randomNormal(shape, 0, 1, 'float32', seed) as T;
 
   test('convolution and its two gradients', () => {
     property(({ batch, side, inputs, outputs, seed }) => {
@@ -59,7 +62,14 @@ describe("the engine's kernels against tfjs's own operations and gradients", () 
       const dy = normal<Tensor4D>([batch, side, side, inputs], seed + 3);
       const plain = (a: Tensor, s: Tensor, o: Tensor) => {
         const { mean, variance } = tf.moments(a, [0, 1, 2]);
-        return tf.batchNorm(a as Tensor4D, mean as Tensor1D, variance as Tensor1D, o as Tensor1D, s as Tensor1D, EPSILON);
+        return tf.batchNorm(
+          a as Tensor4D,
+          mean as Tensor1D,
+          variance as Tensor1D,
+          o as Tensor1D,
+          s as Tensor1D,
+          EPSILON,
+        );
       };
       const [dx, dScale, dOffset] = tf.grads(plain)([x, scale, offset], dy);
       const pass = kernels.batchNorm(x, scale, offset, EPSILON);
@@ -150,7 +160,12 @@ describe("the engine's kernels against tfjs's own operations and gradients", () 
       const logits = normal<Tensor2D>([batch, 10], seed).mul<Tensor2D>(5);
       const labels = tf.randomUniform<tf.Rank.R1>([batch], 0, 10, 'int32', seed);
       const oneHot = tf.oneHot(labels, 10) as Tensor2D;
-      const plain = (z: Tensor) => tf.logSoftmax(z as Tensor2D).mul(oneHot).sum(1).neg();
+      const plain = (z: Tensor) =>
+        tf
+          .logSoftmax(z as Tensor2D)
+          .mul(oneHot)
+          .sum(1)
+          .neg();
       const ours = kernels.softmaxCrossEntropy(logits, labels);
       close(ours.losses, plain(logits));
       close(ours.gradient, tf.grad(plain)(logits));
@@ -185,18 +200,25 @@ describe("the engine's kernels against tfjs's own operations and gradients", () 
 
   test('a step with momentum follows PyTorch: v ← μv + g, then θ ← θ − ηv', () => {
     fc.assert(
-      fc.property(fc.double({ min: 0, max: 0.99, noNaN: true }), fc.double({ min: 1e-4, max: 1, noNaN: true }), (mu, eta) => {
-        const [theta, v] = [kernels.variable(tf.tensor1d([1, -2])), kernels.variable(tf.tensor1d([0.5, 0]))];
-        const before = theta.read();
-        kernels.momentumStep(theta, v, tf.tensor1d([3, 4]), eta, mu);
-        const velocity = [mu * 0.5 + 3, 4];
-        close(v.read(), tf.tensor1d(velocity), 1e-6);
-        close(theta.read(), tf.tensor1d([1 - eta * velocity[0], -2 - eta * velocity[1]]), 1e-6);
-        // A snapshot stays what it was.
-        expect([...before.dataSync()]).toEqual([1, -2]);
-        theta.dispose();
-        v.dispose();
-      }),
+      fc.property(
+        fc.double({ min: 0, max: 0.99, noNaN: true }),
+        fc.double({ min: 1e-4, max: 1, noNaN: true }),
+        (mu, eta) => {
+          const [theta, v] = [
+            kernels.variable(tf.tensor1d([1, -2])),
+            kernels.variable(tf.tensor1d([0.5, 0])),
+          ];
+          const before = theta.read();
+          kernels.momentumStep(theta, v, tf.tensor1d([3, 4]), eta, mu);
+          const velocity = [mu * 0.5 + 3, 4];
+          close(v.read(), tf.tensor1d(velocity), 1e-6);
+          close(theta.read(), tf.tensor1d([1 - eta * velocity[0], -2 - eta * velocity[1]]), 1e-6);
+          // A snapshot stays what it was.
+          expect([...before.dataSync()]).toEqual([1, -2]);
+          theta.dispose();
+          v.dispose();
+        },
+      ),
       { numRuns: 20 },
     );
   });

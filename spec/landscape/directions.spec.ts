@@ -1,6 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { displaced, NORMALIZATIONS, normalizeDirection, randomDirection } from '../../src/landscape/directions';
+import {
+  displaced,
+  NORMALIZATIONS,
+  normalizeDirection,
+  randomDirection,
+} from '../../src/landscape/directions';
 import { initialWeights, isFilterWeight, isTrainable, tensorSpecs } from '../../src/model/architecture';
 import { tensorNamed, type HostTensor, type Weights } from '../../src/model/weights';
 import { randomStream } from '../../src/random';
@@ -54,7 +59,11 @@ describe('filter normalization', () => {
     const dead = new Float32Array(conv.data);
     const size = dead.length / conv.shape[0];
     dead.fill(0, size, 2 * size);
-    const direction = directionOf(new Map(weights).set('features.4.weight', { ...conv, data: dead }), 3, 'filter');
+    const direction = directionOf(
+      new Map(weights).set('features.4.weight', { ...conv, data: dead }),
+      3,
+      'filter',
+    );
     const [first, second] = rows(tensorNamed(direction, 'features.4.weight'));
     expect(norm(first)).toBeGreaterThan(0);
     expect(second.every((value) => value === 0)).toBe(true);
@@ -66,10 +75,12 @@ describe('filter normalization', () => {
         const weights = weightsOf(1);
         const noise = randomDirection(TINY_VGG, seed);
         const name = 'classifier.0.weight';
-        const at = (w: Weights, d: Weights) => tensorNamed(normalizeDirection(TINY_VGG, d, w, 'filter'), name).data;
+        const at = (w: Weights, d: Weights) =>
+          tensorNamed(normalizeDirection(TINY_VGG, d, w, 'filter'), name).data;
         const plain = at(weights, noise);
         at(times(weights, name, factor), noise).forEach((value, i) => {
-          if (Math.abs(value - factor * plain[i]) > 1e-5 * Math.abs(factor * plain[i])) throw new Error(`${i}`);
+          if (Math.abs(value - factor * plain[i]) > 1e-5 * Math.abs(factor * plain[i]))
+            throw new Error(`${i}`);
         });
         at(weights, times(noise, name, factor)).forEach((value, i) => {
           if (Math.abs(value - plain[i]) > 1e-5 * Math.abs(plain[i])) throw new Error(`${i}`);
@@ -130,7 +141,9 @@ describe('the other normalizations', () => {
   test('a tensor that the direction lacks stays out of it', () => {
     const noise = new Map([...randomDirection(TINY_VGG, 1)].slice(0, 1));
     for (const normalization of NORMALIZATIONS) {
-      expect([...normalizeDirection(TINY_VGG, noise, weights, normalization).keys()]).toEqual(['features.0.weight']);
+      expect([...normalizeDirection(TINY_VGG, noise, weights, normalization).keys()]).toEqual([
+        'features.0.weight',
+      ]);
     }
   });
 });
@@ -170,7 +183,11 @@ describe('a displaced network', () => {
         expect(weights).toEqual(before);
         expect(direction).toEqual(along);
         for (const { name } of specs) {
-          const [w, d, m] = [tensorNamed(weights, name).data, direction.get(name)?.data, tensorNamed(moved, name).data];
+          const [w, d, m] = [
+            tensorNamed(weights, name).data,
+            direction.get(name)?.data,
+            tensorNamed(moved, name).data,
+          ];
           expect(m).toEqual(w.map((value, i) => value + alpha * (d?.[i] ?? 0)));
         }
       }),

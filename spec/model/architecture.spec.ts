@@ -22,7 +22,9 @@ describe('SimpleVGG', () => {
   });
 
   test('has 2,474,506 trainable parameters', () => {
-    const sizes = tensorSpecs(SIMPLE_VGG).filter(isTrainable).map(({ shape }) => sizeOf(shape));
+    const sizes = tensorSpecs(SIMPLE_VGG)
+      .filter(isTrainable)
+      .map(({ shape }) => sizeOf(shape));
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(2_474_506);
   });
 

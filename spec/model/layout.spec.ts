@@ -15,7 +15,9 @@ describe("the engine's layout", () => {
         const weights = initialWeights(TINY_VGG, randomStream(seed));
         for (const { name } of tensorSpecs(TINY_VGG)) {
           const layout = layoutOf.get(name)!;
-          expect(layout.fromEngine(layout.toEngine(tensorNamed(weights, name)))).toEqual(tensorNamed(weights, name));
+          expect(layout.fromEngine(layout.toEngine(tensorNamed(weights, name)))).toEqual(
+            tensorNamed(weights, name),
+          );
         }
       }),
       { numRuns: 10 },

@@ -92,7 +92,9 @@ describe('parity with PyTorch', () => {
 
     test('gives its loss and logits', () => {
       expect(Math.abs(loss / reference.train.loss - 1)).toBeLessThanOrEqual(TOLERANCE);
-      expect(relativeDistance(logits, reference.tensors.get('train.logits')!.data)).toBeLessThanOrEqual(TOLERANCE);
+      expect(relativeDistance(logits, reference.tensors.get('train.logits')!.data)).toBeLessThanOrEqual(
+        TOLERANCE,
+      );
     });
 
     test.each(parameters.filter(({ role }) => role !== 'conv.bias').map(({ name }) => name))(
@@ -148,10 +150,22 @@ describe('parity with PyTorch', () => {
       // The script's numbers have standard deviation 1/√3; `none` is defined for 1.
       const direct =
         normalization === 'none'
-          ? new Map([...noise].map(([name, { shape, data }]) => [name, { shape, data: data.map((d) => d * Math.sqrt(3)) }]))
+          ? new Map(
+              [...noise].map(([name, { shape, data }]) => [
+                name,
+                { shape, data: data.map((d) => d * Math.sqrt(3)) },
+              ]),
+            )
           : noise;
       const normalized = normalizeDirection(SIMPLE_VGG, direct, weights, normalization);
-      const curve = await computeSharpnessCurve(engine, SIMPLE_VGG, sampleImages(), weights, normalized, alphas);
+      const curve = await computeSharpnessCurve(
+        engine,
+        SIMPLE_VGG,
+        sampleImages(),
+        weights,
+        normalized,
+        alphas,
+      );
       curve.points.forEach((point, i) => {
         expect(Math.abs(point.loss / loss[i] - 1)).toBeLessThanOrEqual(TOLERANCE);
         expect(point.accuracy).toBe(accuracy[i]);

@@ -22,12 +22,21 @@ const file = join(folder, 'weights.safetensors');
 const weights = initialWeights(TINY_VGG, randomStream(1, 'weights'));
 
 const tensors = fc.dictionary(
-  fc.string({ minLength: 1 }).filter((name) => name !== '__metadata__' && name !== '__proto__' && !name.endsWith('num_batches_tracked')),
-  fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 }).chain((shape) =>
-    fc
-      .float32Array({ minLength: shape.reduce((a, b) => a * b, 1), maxLength: shape.reduce((a, b) => a * b, 1) })
-      .map((data) => ({ shape, data })),
-  ),
+  fc
+    .string({ minLength: 1 })
+    .filter(
+      (name) => name !== '__metadata__' && name !== '__proto__' && !name.endsWith('num_batches_tracked'),
+    ),
+  fc
+    .array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 })
+    .chain((shape) =>
+      fc
+        .float32Array({
+          minLength: shape.reduce((a, b) => a * b, 1),
+          maxLength: shape.reduce((a, b) => a * b, 1),
+        })
+        .map((data) => ({ shape, data })),
+    ),
 );
 
 describe('safetensors', () => {
@@ -83,7 +92,10 @@ describe('weights files', () => {
     const header: Record<string, unknown> = { [name]: { dtype: 'I64', shape: [], data_offsets: [0, 8] } };
     const bytes = encodeSafetensors(weights);
     const length = Number(bytes.readBigUInt64LE(0));
-    const own = JSON.parse(bytes.subarray(8, 8 + length).toString()) as Record<string, { data_offsets: number[] }>;
+    const own = JSON.parse(bytes.subarray(8, 8 + length).toString()) as Record<
+      string,
+      { data_offsets: number[] }
+    >;
     for (const [key, value] of Object.entries(own)) {
       header[key] = { ...value, data_offsets: value.data_offsets.map((offset) => offset + 8) };
     }
@@ -113,7 +125,9 @@ describe('weights files', () => {
   });
 
   test('that are missing are named', () => {
-    expect(() => readWeights(join(folder, 'nowhere.safetensors'), TINY_VGG)).toThrow(/nowhere\.safetensors.*ENOENT/);
+    expect(() => readWeights(join(folder, 'nowhere.safetensors'), TINY_VGG)).toThrow(
+      /nowhere\.safetensors.*ENOENT/,
+    );
   });
 
   test('of a direction may leave tensors out, but hold no strangers', () => {

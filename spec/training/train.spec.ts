@@ -75,7 +75,13 @@ describe('training', () => {
 
   test('evaluates the test set every so many epochs and after the last', async () => {
     const { history } = await train({ epochs: 5 });
-    expect(history.map(({ test: evaluation }) => evaluation !== null)).toEqual([false, true, false, true, true]);
+    expect(history.map(({ test: evaluation }) => evaluation !== null)).toEqual([
+      false,
+      true,
+      false,
+      true,
+      true,
+    ]);
   });
 
   test('leaves the data as it was', async () => {
@@ -95,7 +101,9 @@ describe('training', () => {
         writeCheckpoint(file, state());
         throw new Interruption();
       };
-      await expect(trainRegime(engine, TINY_VGG, data, CONFIG, 42, { onEpoch })).rejects.toThrow(Interruption);
+      await expect(trainRegime(engine, TINY_VGG, data, CONFIG, 42, { onEpoch })).rejects.toThrow(
+        Interruption,
+      );
       const resumed = await trainRegime(engine, TINY_VGG, data, CONFIG, 42, {}, readCheckpoint(file));
       expect(resumed.weights).toEqual(undisturbed.weights);
       expect(resumed.history).toEqual(undisturbed.history);
@@ -106,7 +114,9 @@ describe('training', () => {
   test('stops where the loss is no number, naming epoch, step and batch size', async () => {
     const diverging = train({ learningRate: 1e20, momentum: 0 });
     await expect(diverging).rejects.toThrow(UserError);
-    await expect(diverging).rejects.toThrow(/The loss became (NaN|Infinity) in epoch 1, step \d at batch size 24/);
+    await expect(diverging).rejects.toThrow(
+      /The loss became (NaN|Infinity) in epoch 1, step \d at batch size 24/,
+    );
   });
 
   test('leaks no tensor in a step, nor in a whole training', async () => {
@@ -131,7 +141,10 @@ describe('training', () => {
     const lossesAt = (rate: number, seed: number) => {
       const network = trainableNetwork(engine, TINY_VGG, initial);
       const optimizer = sgd(engine, network, CONFIG);
-      const loss = trainStep(engine, network, optimizer, sampleBatch(0, 16), 0, { rate, random: randomStream(seed) });
+      const loss = trainStep(engine, network, optimizer, sampleBatch(0, 16), 0, {
+        rate,
+        random: randomStream(seed),
+      });
       optimizer.dispose();
       network.dispose();
       return loss;

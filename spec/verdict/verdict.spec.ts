@@ -17,7 +17,9 @@ const scipy = fixtureJson('scipy-t-quantiles.json') as {
 const positive = fc.double({ min: 1e-6, max: 1e6, noNaN: true });
 const rises = fc
   .array(fc.tuple(positive, positive), { minLength: 1, maxLength: 20 })
-  .map((pairs) => pairs.map(([smallBatch, largeBatch], direction) => ({ direction, smallBatch, largeBatch })));
+  .map((pairs) =>
+    pairs.map(([smallBatch, largeBatch], direction) => ({ direction, smallBatch, largeBatch })),
+  );
 
 const swapped = (pairs: readonly PairedRise[]) =>
   pairs.map(({ direction, smallBatch, largeBatch }) => ({
@@ -27,18 +29,23 @@ const swapped = (pairs: readonly PairedRise[]) =>
   }));
 
 describe("Student's t interval", () => {
-  test.each(scipy.samples.map((sample, i) => ({ i, ...sample })))('of sample $i is that of SciPy', (sample) => {
-    const { mean, low, high, n } = meanInterval(sample.values);
-    expect(n).toBe(sample.values.length);
-    expect(mean).toBeCloseTo(sample.mean, 10);
-    expect(low).toBeCloseTo(sample.interval[0], 6);
-    expect(high).toBeCloseTo(sample.interval[1], 6);
-  });
+  test.each(scipy.samples.map((sample, i) => ({ i, ...sample })))(
+    'of sample $i is that of SciPy',
+    (sample) => {
+      const { mean, low, high, n } = meanInterval(sample.values);
+      expect(n).toBe(sample.values.length);
+      expect(mean).toBeCloseTo(sample.mean, 10);
+      expect(low).toBeCloseTo(sample.interval[0], 6);
+      expect(high).toBeCloseTo(sample.interval[1], 6);
+    },
+  );
 
   test.each(scipy.quantiles)('with $df degrees of freedom reaches as far as in SciPy', ({ df, t }) => {
     // n values of ±1 (and one 0 where n is odd) have mean 0 and a standard error known in closed form.
     const n = df + 1;
-    const values = Array.from({ length: n }, (_, i) => (n % 2 === 1 && i === n - 1 ? 0 : i % 2 === 0 ? 1 : -1));
+    const values = Array.from({ length: n }, (_, i) =>
+      n % 2 === 1 && i === n - 1 ? 0 : i % 2 === 0 ? 1 : -1,
+    );
     const error = Math.sqrt((n - (n % 2)) / (n - 1) / n);
     expect(meanInterval(values).high / (t * error)).toBeCloseTo(1, 6);
   });
@@ -109,16 +116,22 @@ describe('the claim that LB rises faster', () => {
 
   test('is inconclusive, naming the direction, where a rise is no positive number', () => {
     fc.assert(
-      fc.property(rises, fc.constantFrom(0, -1, NaN, Infinity), fc.nat(), fc.boolean(), (pairs, bad, at, large) => {
-        const direction = at % pairs.length;
-        const spoilt = pairs.map((pair) =>
-          pair.direction === direction ? { ...pair, [large ? 'largeBatch' : 'smallBatch']: bad } : pair,
-        );
-        const { verdict, reason, n } = risesFaster(spoilt);
-        expect(verdict).toBe('INCONCLUSIVE');
-        expect(reason).toContain(`direction ${direction} `);
-        expect(n).toBe(pairs.length);
-      }),
+      fc.property(
+        rises,
+        fc.constantFrom(0, -1, NaN, Infinity),
+        fc.nat(),
+        fc.boolean(),
+        (pairs, bad, at, large) => {
+          const direction = at % pairs.length;
+          const spoilt = pairs.map((pair) =>
+            pair.direction === direction ? { ...pair, [large ? 'largeBatch' : 'smallBatch']: bad } : pair,
+          );
+          const { verdict, reason, n } = risesFaster(spoilt);
+          expect(verdict).toBe('INCONCLUSIVE');
+          expect(reason).toContain(`direction ${direction} `);
+          expect(n).toBe(pairs.length);
+        },
+      ),
     );
   });
 });
@@ -143,7 +156,9 @@ describe('comparable training losses', () => {
 });
 
 describe('the overall verdict', () => {
-  const faster = risesFaster([1.9, 2, 2.1].map((largeBatch, direction) => ({ direction, smallBatch: 1, largeBatch })));
+  const faster = risesFaster(
+    [1.9, 2, 2.1].map((largeBatch, direction) => ({ direction, smallBatch: 1, largeBatch })),
+  );
   const fair = comparableTrainingLoss({ loss: 0, accuracy: 1 }, { loss: 0, accuracy: 1 });
   const unfair = comparableTrainingLoss({ loss: 0, accuracy: 1 }, { loss: 1, accuracy: 0.7 });
 

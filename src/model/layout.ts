@@ -21,7 +21,10 @@ export function layouts(architecture: Architecture): Map<string, Layout> {
     tensorSpecs(architecture).map((spec): [string, Layout] => {
       if (spec.role === 'conv.weight') {
         const [out, inputs, height, width] = spec.shape;
-        return [spec.name, permuted(spec, [out, inputs, height * width], [2, 1, 0], [height, width, inputs, out])];
+        return [
+          spec.name,
+          permuted(spec, [out, inputs, height * width], [2, 1, 0], [height, width, inputs, out]),
+        ];
       }
       if (flat?.kind === 'flatten' && behind?.kind === 'linear' && spec.name === `${behind.name}.weight`) {
         const pixels = flat.side * flat.side;

@@ -78,7 +78,10 @@ export function decodeSafetensors(bytes: Uint8Array): SafetensorsContent {
 
 function parseHeader(bytes: Uint8Array) {
   try {
-    const { __metadata__, ...header } = JSON.parse(Buffer.from(bytes).toString('utf8')) as Record<string, unknown>;
+    const { __metadata__, ...header } = JSON.parse(Buffer.from(bytes).toString('utf8')) as Record<
+      string,
+      unknown
+    >;
     return { header: headerSchema.parse(header), metadata: metadataSchema.parse(__metadata__ ?? {}) };
   } catch {
     throw new Error('its header is not that of a safetensors file');
@@ -127,7 +130,8 @@ export function readDirection(file: string, architecture: Architecture): Weights
   const tensors = readTensors(file);
   for (const [name, tensor] of tensors) {
     const shape = shapes.get(name);
-    if (!shape) throw new UserError(`${file} is not a direction of ${architecture.name}, which has no ${name}.`);
+    if (!shape)
+      throw new UserError(`${file} is not a direction of ${architecture.name}, which has no ${name}.`);
     checkShape(file, name, tensor, shape, architecture);
   }
   return tensors;

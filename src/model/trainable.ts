@@ -64,7 +64,11 @@ interface LayerPass {
  * to tfjs's tape, so that every activation is freed the moment it has been used: at batch size 4096 that halves
  * the peak of memory.
  */
-export function trainableNetwork(engine: Engine, architecture: Architecture, initial: Weights): TrainableNetwork {
+export function trainableNetwork(
+  engine: Engine,
+  architecture: Architecture,
+  initial: Weights,
+): TrainableNetwork {
   const { kernels } = engine;
   const layoutOf = layouts(architecture);
   const variables = new Map<string, Variable>();
@@ -126,7 +130,12 @@ export function trainableNetwork(engine: Engine, architecture: Architecture, ini
       backward(dy, inputNeeded) {
         const dPooled = kernels.reluGradient(dy as Tensor4D, output as Tensor4D);
         dy.dispose();
-        const dNormalized = kernels.maxPoolGradient(dPooled, convolved.shape, output as Tensor4D, pooled.saved);
+        const dNormalized = kernels.maxPoolGradient(
+          dPooled,
+          convolved.shape,
+          output as Tensor4D,
+          pooled.saved,
+        );
         tf.dispose([dPooled, output, ...pooled.saved]);
         const d = kernels.batchNormGradient(
           dNormalized,

@@ -87,7 +87,7 @@ export function layoutChart(series: readonly ChartSeries[], size: Size = DEFAULT
 function linearPanel(box: Box, unit: number, alphas: readonly number[], losses: readonly number[]): Panel {
   const low = least(0, losses);
   const high = most(low, losses);
-  const { ticks, ...axis } = linearAxis(low, high > low ? high : low + 1, MOST_INTERVALS.y);
+  const { ticks, ...axis } = linearAxis(low, high - low > 1 / EXTREME ? high : low + 1, MOST_INTERVALS.y);
   const y = linearScale(axis, [box.y + box.height - INSET * unit, box.y]);
   return {
     ...horizontal(box, unit, alphas, y, isDrawable),

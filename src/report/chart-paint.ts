@@ -59,7 +59,6 @@ interface Edge {
 
 const SCANLINES_PER_PIXEL = 16;
 const CURVE_STEPS = 6;
-const DISC_SIDES = 32;
 
 /**
  * Reads a TrueType font.
@@ -103,8 +102,9 @@ export function stroke(bitmap: Bitmap, points: readonly Point[], width: number, 
 
 /** A circle as a polygon. */
 export function disc(centre: Point, radius: number): Contour {
-  return Array.from({ length: DISC_SIDES }, (_, i) => {
-    const angle = (2 * Math.PI * i) / DISC_SIDES;
+  const sides = 8 + 2 * Math.ceil(radius);
+  return Array.from({ length: sides }, (_, i) => {
+    const angle = (2 * Math.PI * i) / sides;
     return { x: centre.x + radius * Math.cos(angle), y: centre.y + radius * Math.sin(angle) };
   });
 }
@@ -175,17 +175,23 @@ function coverRow(coverage: Float32Array, left: number, row: number, edges: read
 }
 
 function coverSpan(coverage: Float32Array, from: number, to: number): void {
-  const end = Math.min(coverage.length, Math.ceil(to));
-  for (let pixel = Math.max(0, Math.floor(from)); pixel < end; pixel++) {
-    coverage[pixel] += (Math.min(to, pixel + 1) - Math.max(from, pixel)) / SCANLINES_PER_PIXEL;
-  }
+  const start = Math.max(0, from);
+  const end = Math.min(coverage.length, to);
+  if (end <= start) return;
+  const first = Math.floor(start);
+  const last = Math.ceil(end) - 1;
+  const whole = 1 / SCANLINES_PER_PIXEL;
+  for (let pixel = first; pixel <= last; pixel++) coverage[pixel] += whole;
+  coverage[first] -= (start - first) * whole;
+  coverage[last] -= (last + 1 - end) * whole;
 }
 
 function blend(data: Uint8Array, at: number, rgb: readonly number[], share: number): void {
   if (share <= 0) return;
   for (let channel = 0; channel < 3; channel++) {
     const beneath = data[at + channel];
-    data[at + channel] = Math.round(beneath + (rgb[channel] - beneath) * Math.min(1, share));
+    // The array cuts off what follows the point: a half more makes that rounding.
+    data[at + channel] = beneath + (rgb[channel] - beneath) * share + 0.5;
   }
 }
 

@@ -1,6 +1,13 @@
 import { PassThrough } from 'node:stream';
 import { encodePNGToStream, make, type Bitmap } from 'pureimage';
-import { DEFAULT_SIZE, layoutChart, type ChartLayout, type ChartSeries, type Panel } from './chart-layout';
+import {
+  DEFAULT_SIZE,
+  layoutChart,
+  type ChartLayout,
+  type ChartSeries,
+  type Panel,
+  type Size,
+} from './chart-layout';
 import {
   disc,
   fill,
@@ -78,17 +85,22 @@ export async function drawCurves(
   text: ChartText,
   { width = DEFAULT_SIZE.width, height = DEFAULT_SIZE.height }: { width?: number; height?: number } = {},
 ): Promise<Buffer> {
+  return encode(paintCurves(series, text, { width, height }));
+}
+
+/** The pixels of the picture that `drawCurves` gives as a PNG. */
+export function paintCurves(series: readonly ChartSeries[], text: ChartText, size: Size): Bitmap {
   checkSeries(series);
-  checkSize(width, height);
+  checkSize(size);
   const sorted = series.map(inOrderOfAlpha);
-  const sheet = blankSheet(layoutChart(sorted, { width, height }));
+  const sheet = blankSheet(layoutChart(sorted, size));
   drawTitles(sheet, text);
   drawLegend(sheet, sorted);
   for (const panel of sheet.layout.panels) {
     drawAxes(sheet, panel, text);
     drawSeries(sheet, panel, sorted);
   }
-  return encode(sheet.bitmap);
+  return sheet.bitmap;
 }
 
 function checkSeries(series: readonly ChartSeries[]): void {
@@ -105,7 +117,7 @@ function checkSeries(series: readonly ChartSeries[]): void {
   }
 }
 
-function checkSize(width: number, height: number): void {
+function checkSize({ width, height }: Size): void {
   const whole = Number.isInteger(width) && Number.isInteger(height);
   if (!whole || width < SMALLEST.width || height < SMALLEST.height)
     throw new RangeError(

@@ -25,7 +25,10 @@ const metadataSchema = z.object({ history: z.array(epochRecordSchema), seconds: 
 const VELOCITY = 'velocity.';
 
 /** Writes where a training stands. The file appears whole or the one before it stays. */
-export function writeCheckpoint(file: string, { weights, velocities, history, seconds }: TrainingState): void {
+export function writeCheckpoint(
+  file: string,
+  { weights, velocities, history, seconds }: TrainingState,
+): void {
   const tensors = new Map(weights);
   for (const [name, velocity] of velocities) tensors.set(VELOCITY + name, velocity);
   writeFileAtomic.sync(file, encodeSafetensors(tensors, { training: JSON.stringify({ history, seconds }) }));

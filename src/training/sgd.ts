@@ -44,7 +44,8 @@ export function sgd(
         gradient.dispose();
       }
     },
-    velocities: () => new Map([...velocityOf].map(([name, velocity]) => [name, network.toHost(name, velocity)])),
+    velocities: () =>
+      new Map([...velocityOf].map(([name, velocity]) => [name, network.toHost(name, velocity)])),
     dispose() {
       for (const velocity of velocityOf.values()) velocity.dispose();
     },

@@ -49,7 +49,9 @@ export function risesFaster(rises: readonly PairedRise[]): Claim {
     statement: 'The training loss rises faster around the LB minimizer than around the SB minimizer.',
     n: rises.length,
   };
-  const unusable = rises.find(({ smallBatch, largeBatch }) => !isPositive(smallBatch) || !isPositive(largeBatch));
+  const unusable = rises.find(
+    ({ smallBatch, largeBatch }) => !isPositive(smallBatch) || !isPositive(largeBatch),
+  );
   if (unusable) {
     return {
       ...claim,
@@ -108,7 +110,10 @@ export function overallVerdict(
   rules: { readonly requiresConvergence: boolean; readonly smoke: boolean },
 ): { verdict: Verdict; reason: string } {
   if (rules.smoke) {
-    return { verdict: 'INCONCLUSIVE', reason: `this is a smoke run, too short to judge by; ${headline.reason}` };
+    return {
+      verdict: 'INCONCLUSIVE',
+      reason: `this is a smoke run, too short to judge by; ${headline.reason}`,
+    };
   }
   if (comparable.verdict === 'PASS') return { verdict: headline.verdict, reason: headline.reason };
   if (rules.requiresConvergence) {

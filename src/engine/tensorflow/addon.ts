@@ -44,11 +44,14 @@ export async function link(addon: string, binary: string): Promise<void> {
   await rename(fresh, addon);
 }
 
-/** Where the addon for this TensorFlow folder lies: its name changes with all that it is compiled from. */
+/**
+ * Where the addon for this TensorFlow folder lies. Its name changes with all that it is compiled from, not with where
+ * the sources lie, so that checkouts share it.
+ */
 export async function binaryPath(tensorflow: string, machine: string): Promise<string> {
-  const sources = join(packageFolder(), 'binding');
-  const hash = createHash('sha256').update(JSON.stringify(compilerArguments(tensorflow, machine)));
-  for (const file of (await readdir(sources)).sort()) hash.update(await readFile(join(sources, file)));
+  const folder = join(packageFolder(), 'binding');
+  const hash = createHash('sha256').update(JSON.stringify(flags(tensorflow, machine)));
+  for (const file of (await readdir(folder)).sort()) hash.update(await readFile(join(folder, file)));
   return join(tensorflow, `tfjs_binding-${hash.digest('hex').slice(0, 16)}.node`);
 }
 
@@ -84,7 +87,7 @@ export async function compileAddon(job: {
   readonly environment: NodeJS.ProcessEnv;
 }): Promise<void> {
   const [command, ...args] = job.compiler;
-  const all = [...args, ...compilerArguments(job.tensorflow, job.machine), '-o', job.output];
+  const all = [...args, ...sources(), ...flags(job.tensorflow, job.machine), '-o', job.output];
   const { code, output } = await runProgram(command, all, job.environment);
   if (code === 0) return;
   const lines = output.trim().split('\n');
@@ -95,14 +98,18 @@ export async function compileAddon(job: {
   );
 }
 
-function compilerArguments(tensorflow: string, machine: string): string[] {
-  const sources = join(packageFolder(), 'binding');
+function sources(): string[] {
+  const nodeHeaders = join(dirname(require.resolve('node-api-headers/package.json')), 'include');
+  const files = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((file) => join(packageFolder(), 'binding', file));
+  return ['-I', nodeHeaders, ...files];
+}
+
+/** To stand behind the sources: some linkers drop a library that nothing before it needs. */
+function flags(tensorflow: string, machine: string): string[] {
   const root = join(tensorflow, 'tensorflow');
   return [
     ...['-O2', '-std=c++17', '-fPIC', '-shared', '-DNAPI_VERSION=8'],
-    ...['-I', join(dirname(require.resolve('node-api-headers/package.json')), 'include')],
     ...['-I', join(root, 'include')],
-    ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((file) => join(sources, file)),
     ...librariesFor(machine).map((file) => join(root, file)),
     // Not -Wl,-rpath,…: a comma in the path would split it.
     ...['-Xlinker', '-rpath', '-Xlinker', root],

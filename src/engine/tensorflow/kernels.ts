@@ -76,9 +76,7 @@ export function tensorflowKernels(tf: typeof TfNode, ops: RawOps): Kernels {
     conv2dFilterGradient(dy, x, filterShape) {
       // TensorFlow's own form is the faster one, but for the three channels of the first layer.
       const [name, attrs] =
-        filterShape[2] < 16
-          ? fast('Conv2DBackpropFilter', conv)
-          : (['Conv2DBackpropFilter', conv] as const);
+        filterShape[2] < 16 ? fast('Conv2DBackpropFilter', conv) : (['Conv2DBackpropFilter', conv] as const);
       return tf.tidy(() => one(name, attrs, [x, tf.tensor1d(filterShape, 'int32'), dy]));
     },
 
@@ -154,7 +152,12 @@ export function tensorflowKernels(tf: typeof TfNode, ops: RawOps): Kernels {
       ),
 
     softmaxCrossEntropy(logits, labels) {
-      const [losses, gradient] = run('SparseSoftmaxCrossEntropyWithLogits', lossAttributes, [logits, labels], 2);
+      const [losses, gradient] = run(
+        'SparseSoftmaxCrossEntropyWithLogits',
+        lossAttributes,
+        [logits, labels],
+        2,
+      );
       return { losses: losses as Tensor1D, gradient: gradient as Tensor2D };
     },
 

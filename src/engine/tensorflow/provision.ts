@@ -57,10 +57,10 @@ export function tensorflowBuild(environment: NodeJS.ProcessEnv, machine = thisMa
 }
 
 /**
- * Puts TensorFlow into the cache folder and its addon where tfjs-node-gpu loads it, unless both are there: TensorFlow
- * comes out of its Python wheel, since the archives that the package's own install step fetches are old and often
- * refused. It may be killed at any moment and run again, and several processes may call it at once. An addon that
- * the package's own install step put there is used as it is.
+ * Puts TensorFlow into the cache folder and its addon where tfjs-node-gpu loads it, unless both are there.
+ * TensorFlow comes out of its Python wheel, since the archives that the package's own install step fetches are old
+ * and often refused. It may be killed at any moment and run again, and several processes may call it at once. An
+ * addon that the package's own install step put there is used as it is.
  *
  * @throws UserError if pip, a compiler, disk or the network is missing, or nothing is published for this machine.
  */
@@ -167,7 +167,7 @@ function wheelsIn(cache: string): string {
   return join(cache, 'wheels');
 }
 
-/** The libraries, the headers that the addon includes, and NVIDIA's libraries; a third of the wheels is not needed. */
+/** The libraries, the headers that the addon includes, and NVIDIA's libraries: two thirds of TensorFlow's wheel. */
 async function moveNeeded(from: string, to: string, machine: string): Promise<void> {
   const headers = ['tensorflow/c', 'tensorflow/core/platform', 'tsl/platform', 'xla/tsl/c'];
   const paths = [
@@ -217,7 +217,7 @@ async function whileLocked(
         lockfilePath: join(cache, 'tensorflow.lock'),
         stale: staleAfter,
         update: staleAfter / 5,
-        // Lost when the machine slept. At worst one of two fails: what is put in place comes whole, by one rename.
+        // Lost when the machine slept. At worst one of two fails: what is put in place comes by one rename.
         onCompromised: () => {},
       });
     } catch (error) {
