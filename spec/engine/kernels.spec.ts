@@ -9,8 +9,16 @@ import { specEngine } from '../support/engine';
 const TOLERANCE = 1e-5;
 const EPSILON = 1e-5;
 
+interface Shape {
+  batch: number;
+  side: number;
+  inputs: number;
+  outputs: number;
+  seed: number;
+}
+
 /** [batch, side, side, in] and out channels; sides even, so that they can be pooled. */
-const shapes = fc.record({
+const shapes: fc.Arbitrary<Shape> = fc.record({
   batch: fc.integer({ min: 1, max: 5 }),
   side: fc.integer({ min: 1, max: 5 }).map((half) => 2 * half),
   inputs: fc.integer({ min: 1, max: 20 }),
@@ -33,7 +41,7 @@ describe("the engine's kernels against tfjs's own operations and gradients", () 
     kernels = engine.kernels;
   });
 
-  const property = (check: (shape: fc.TypeOf<typeof shapes>) => void, numRuns = 15) =>
+  const property = (check: (shape: Shape) => void, numRuns = 15) =>
     fc.assert(
       fc.property(shapes, (shape) => tf.tidy(() => check(shape))),
       { numRuns },

@@ -239,6 +239,7 @@ describe('the layout', () => {
           });
         }
       }),
+      { numRuns: 30 },
     );
   });
 
@@ -257,23 +258,13 @@ describe('the layout', () => {
 });
 
 describe('the picture', () => {
-  test('is a PNG of the size asked for', async () => {
+  test('is a PNG of the size asked for, on white', async () => {
     const series = [sb(alphasOf(3), [[1, 0, 1]])];
-    await fc.assert(
-      fc.asyncProperty(
-        fc.integer({ min: 320, max: 500 }),
-        fc.integer({ min: 160, max: 250 }),
-        async (w, h) => {
-          const png = PNG.sync.read(await drawCurves(series, TEXT, { width: w, height: h }));
-          expect([png.width, png.height]).toEqual([w, h]);
-          expect(png.data.equals(Buffer.from(paintCurves(series, TEXT, { width: w, height: h }).data))).toBe(
-            true,
-          );
-          expect([...png.data.subarray(0, 4)]).toEqual([255, 255, 255, 255]);
-        },
-      ),
-      { numRuns: 2 },
-    );
+    const size = { width: 333, height: 167 };
+    const png = PNG.sync.read(await drawCurves(series, TEXT, size));
+    expect([png.width, png.height]).toEqual([333, 167]);
+    expect(png.data.equals(Buffer.from(paintCurves(series, TEXT, size).data))).toBe(true);
+    expect([...png.data.subarray(0, 4)]).toEqual([255, 255, 255, 255]);
   });
 
   test('shows the mean over directions of both series, in their colours, where the scales say', async () => {

@@ -44,6 +44,7 @@ const AXIS = '#8c8c8c';
 const GRID = '#dedede';
 const WHITE = '#ffffff';
 
+const MEAN_WIDTH = 5;
 const BAND_OPACITY = 0.13;
 const DIRECTION_OPACITY = 0.45;
 /** Of the legend's remark, as a share of its labels' size. */
@@ -205,7 +206,7 @@ function drawSwatch(
     { x, y },
     { x: x + width, y },
   ];
-  stroke(bitmap, line, meanWidth(index) * layout.unit, { colour });
+  stroke(bitmap, line, MEAN_WIDTH * layout.unit, { colour });
   drawMarker(bitmap, { x: x + width / 2, y }, layout.unit, colour, index);
 }
 
@@ -274,7 +275,7 @@ function drawSeries({ bitmap, layout: { unit } }: Sheet, panel: Panel, series: r
     const points = summaries.map(({ alpha, mean, low }) =>
       isPlaced(panel.place(alpha, low)) ? panel.place(alpha, mean) : { x: NaN, y: NaN },
     );
-    for (const run of unbroken(points, isPlaced)) stroke(bitmap, run, meanWidth(index) * unit, { colour });
+    for (const run of unbroken(points, isPlaced)) stroke(bitmap, run, MEAN_WIDTH * unit, { colour });
     points.filter(isPlaced).forEach((point) => drawMarker(bitmap, point, unit, colour, index));
   }
 }
@@ -296,21 +297,19 @@ function drawBand(bitmap: Bitmap, panel: Panel, summaries: readonly Summary[], p
     low: panel.place(alpha, low),
     high: panel.place(alpha, high),
   }));
-  for (const run of unbroken(rims, (rim) => isPlaced(rim.low))) {
+  for (const run of unbroken(rims, (rim) => isPlaced(rim.low) && isPlaced(rim.high))) {
     fill(bitmap, [[...run.map((rim) => rim.high), ...run.map((rim) => rim.low).reverse()]], paint);
   }
 }
 
-/** The second series is wider, so that it still shows where the first lies exactly on it. */
-function meanWidth(index: number): number {
-  return index % 2 === 0 ? 4.5 : 6.5;
-}
-
-/** A disc for the first series, a hollow square for the second, so that colour is not needed to tell them apart. */
+/**
+ * A disc for the first series, a hollow square for the second: they are told apart without colour, and where the
+ * first lies exactly on the second, the square still shows around the disc.
+ */
 function drawMarker(bitmap: Bitmap, at: Point, unit: number, colour: string, index: number): void {
-  if (index % 2 === 0) return fill(bitmap, [disc(at, 6.5 * unit)], { colour });
-  fill(bitmap, [square(at, 9 * unit)], { colour });
-  fill(bitmap, [square(at, 6 * unit)], { colour: WHITE });
+  if (index % 2 === 0) return fill(bitmap, [disc(at, 6 * unit)], { colour });
+  fill(bitmap, [square(at, 8.5 * unit)], { colour });
+  fill(bitmap, [square(at, 5.5 * unit)], { colour: WHITE });
 }
 
 function square({ x, y }: Point, reach: number): Contour {

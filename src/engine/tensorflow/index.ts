@@ -43,8 +43,8 @@ export function prepareProcess(): void {
   // Reproducible figures on CUDA.
   process.env.NVIDIA_TF32_OVERRIDE ??= '0';
   process.env.TF_DETERMINISTIC_OPS ??= '1';
-  // tfjs-node 4.22 calls two functions that Node 23 removed (tfjs issue 8609).
+  // tfjs-node 4.22 calls functions that Node 22 warns of and Node 23 removed (tfjs issue 8609).
   const old = util as unknown as Record<string, unknown>;
-  old.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
-  old.isArray ??= Array.isArray;
+  old.isNullOrUndefined = (value: unknown) => value === null || value === undefined;
+  old.isArray = Array.isArray;
 }
