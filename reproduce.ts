@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { cacheFolder } from './src/cache-folder';
@@ -16,6 +17,7 @@ import {
 } from './src/landscape/directions';
 import { SIMPLE_VGG } from './src/model/architecture';
 import { readDirection, readWeights } from './src/model/safetensors';
+import { demandMemory } from './src/memory';
 import { stderrProgress } from './src/progress';
 import { openRunFolder } from './src/run-folder';
 import { PRESETS, settingsOf, type PresetName, type Settings } from './src/settings';
@@ -129,6 +131,8 @@ async function reproduce({ preset, seed, out, overwrite, engine: name, ...change
   settingsOf(preset ?? 'quick', seed, changes);
   const engine = await openEngine(name, cacheFolder(), say);
   const settings = settingsOf(preset ?? (engine.info.device === 'GPU' ? 'full' : 'quick'), seed, changes);
+  if (engine.info.device !== 'GPU')
+    demandMemory(Math.max(settings.smallBatch, settings.largeBatch), totalmem());
   const path = out ?? join('results', `${settings.preset}-seed${seed}`);
   const folder = openRunFolder(path, { settings, environment: environmentOf(engine) }, overwrite ?? false);
   say(`Preset ${settings.preset}, seed ${seed}, on ${engine.info.device}, ${engine.info.threads} threads.`);

@@ -75,7 +75,15 @@ async function main(): Promise<void> {
   }
   const evaluation = evaluationStep(engine, train, 256);
   show(await sideBySide('eval-b256', evaluation, peer.ask('eval', 256), images(256), 'images/s'));
-  show(await sideBySide('eval-b256-peer-folded', evaluation, peer.ask('eval-folded', 256), images(256), 'images/s'));
+  show(
+    await sideBySide(
+      'eval-b256-peer-folded',
+      evaluation,
+      peer.ask('eval-folded', 256),
+      images(256),
+      'images/s',
+    ),
+  );
   peer.end();
 
   // How much of a step is spent on making its batch.
@@ -87,10 +95,14 @@ async function main(): Promise<void> {
     show({ name: `augmentation-of-step-b${size}`, ours: batch, peer: step, ratio: batch / step, unit: 'ms' });
   }
   for (const batch of MEMORY_BATCHES) {
-    const { stdout } = spawnSync(process.execPath, [...process.execArgv, __filename, '--memory', String(batch)], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const { stdout } = spawnSync(
+      process.execPath,
+      [...process.execArgv, __filename, '--memory', String(batch)],
+      {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
     show({ name: `peak-memory-b${batch}`, ours: Number(stdout), peer: null, ratio: null, unit: 'MiB' });
   }
 
@@ -203,7 +215,11 @@ function table(rows: readonly Row[]): string {
   const head = ['name', 'ours', 'peer', 'ratio', 'unit'];
   const widths = head.map((title, i) => Math.max(title.length, ...cells.map((row) => row[i].length)));
   return [head, ...cells]
-    .map((row) => row.map((cell, i) => (i === 0 || i === 4 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '))
+    .map((row) =>
+      row
+        .map((cell, i) => (i === 0 || i === 4 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
+        .join('  '),
+    )
     .join('\n')
     .concat('\n');
 }

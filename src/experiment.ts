@@ -211,16 +211,19 @@ function runReport(settings: Settings, regime: Regime, run: FinishedRun): RunRep
 }
 
 function curveReport(settings: Settings, { points, ...curve }: FinishedCurve): CurveReport {
-  const { alphas, normalization, seed } = settings;
+  const { alphas, normalization, seed, trainSize, curveImages } = settings;
+  // A sample drawn without replacement: its error vanishes as it comes to hold everything.
+  const sampled = curve.split === 'train' ? Math.sqrt(1 - curveImages / trainSize) : 0;
   const loss = points.map((point) => point.loss);
   const accuracy = points.map((point) => point.accuracy);
   return {
     ...curve,
     seed,
     normalization,
-    images: curve.split === 'train' ? settings.curveImages : 10_000,
+    images: curve.split === 'train' ? curveImages : 10_000,
     alphas,
     loss,
+    lossStandardError: points.map((point) => sampled * point.lossStandardError),
     accuracy,
     rise: rise(alphas, loss),
     errorRise: rise(

@@ -33,7 +33,6 @@ function terminalStretch(stream: NodeJS.WriteStream): Progress['begin'] {
       {
         stream,
         format: `${title} {bar} {percentage}% | {note}{rate} images/s | {left} left`,
-        hideCursor: true,
         clearOnComplete: false,
         gracefulExit: false,
       },

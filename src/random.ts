@@ -2,9 +2,6 @@ import { createHash } from 'node:crypto';
 import { xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 
-// Held here since draws number in the millions, and looking up a global can cost more than the call.
-const { log, sqrt } = Math;
-
 /** A stream of random numbers. Drawing from it changes its state, so it is never shared between two uses. */
 export interface RandomStream {
   /** A uniform double in [0, 1), with 53 random bits. */
@@ -49,7 +46,7 @@ export function randomStream(seed: number, ...purpose: readonly (string | number
       const v = 2 * uniform() - 1;
       const s = u * u + v * v;
       if (s > 0 && s < 1) {
-        const factor = sqrt((-2 * log(s)) / s);
+        const factor = Math.sqrt((-2 * Math.log(s)) / s);
         spare = v * factor;
         return u * factor;
       }

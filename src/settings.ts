@@ -63,7 +63,7 @@ const FULL: Preset = {
 };
 
 /** The presets' values; a flag can set every one of them. */
-export const PRESET_VALUES: Readonly<Record<PresetName, Preset>> = {
+const PRESET_VALUES: Readonly<Record<PresetName, Preset>> = {
   smoke: {
     ...COMMON,
     trainSize: 512,

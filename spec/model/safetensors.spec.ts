@@ -27,16 +27,14 @@ const tensors = fc.dictionary(
     .filter(
       (name) => name !== '__metadata__' && name !== '__proto__' && !name.endsWith('num_batches_tracked'),
     ),
-  fc
-    .array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 })
-    .chain((shape) =>
-      fc
-        .float32Array({
-          minLength: shape.reduce((a, b) => a * b, 1),
-          maxLength: shape.reduce((a, b) => a * b, 1),
-        })
-        .map((data) => ({ shape, data })),
-    ),
+  fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 }).chain((shape) =>
+    fc
+      .float32Array({
+        minLength: shape.reduce((a, b) => a * b, 1),
+        maxLength: shape.reduce((a, b) => a * b, 1),
+      })
+      .map((data) => ({ shape, data })),
+  ),
 );
 
 describe('safetensors', () => {

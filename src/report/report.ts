@@ -41,6 +41,8 @@ export interface CurveReport {
   readonly images: number;
   readonly alphas: readonly number[];
   readonly loss: readonly number[];
+  /** What taking a part of the images adds to the error of each loss, in nats; 0 where all were taken. */
+  readonly lossStandardError: readonly number[];
   readonly accuracy: readonly number[];
   /** Mean over the alphas of the loss less that at 0, in nats. */
   readonly rise: number;

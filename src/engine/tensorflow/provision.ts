@@ -254,7 +254,7 @@ function unsupported(machine: string, build: Build): string {
     build === 'cuda' && releaseFor(machine, 'cpu')
       ? 'set SHARP_MINIMA_TENSORFLOW=cpu'
       : "run the package's own install step, npm rebuild @tensorflow/tfjs-node-gpu --ignore-scripts=false, whose " +
-        'result is used as it is, or choose another engine';
+        'result is used as it is';
   return `There is no TensorFlow ${tensorflowVersion}${what} for this machine (${machine}): ${instead}`;
 }
 

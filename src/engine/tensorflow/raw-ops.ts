@@ -1,5 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import type * as TfNode from '@tensorflow/tfjs-node-gpu';
+import { messageOf, UserError } from '../../errors';
 
 /** The part of tfjs-node's native addon that runs TensorFlow operations by name. */
 interface Binding {
@@ -42,13 +43,20 @@ export type AttributeValue =
 export interface RawOps {
   readonly version: string;
   readonly onGpu: boolean;
-  /** Runs an operation; its outputs are tensors that tfjs tracks. */
+  /**
+   * Runs an operation; its outputs are tensors that tfjs tracks.
+   *
+   * @throws UserError if the device has no memory left for them.
+   */
   run(name: string, attributes: readonly Attribute[], inputs: readonly Tensor[], outputs?: number): Tensor[];
   /** Attributes made ready once and used at every step. */
   attributes(values: Readonly<Record<string, AttributeValue>>): readonly Attribute[];
   /** A uint8 tensor sharing the array's memory (tfjs has no such type and calls it int32). */
   bytes(values: Uint8Array, shape: number[]): Tensor;
 }
+
+/** How the addon words TensorFlow's RESOURCE_EXHAUSTED. */
+const OUT_OF_MEMORY = 'Invalid TF_Status: 8';
 
 /** Opens the room behind tfjs-node's backend. */
 export function rawOps(tf: typeof TfNode): RawOps {
@@ -68,8 +76,16 @@ export function rawOps(tf: typeof TfNode): RawOps {
   return {
     version: binding.TF_Version,
     onGpu: binding.isUsingGpuDevice(),
-    run: (name, attributes, inputs, outputs = 1) =>
-      backend.executeMultipleOutputs(name, attributes as Attribute[], inputs as Tensor[], outputs),
+    run(name, attributes, inputs, outputs = 1) {
+      try {
+        return backend.executeMultipleOutputs(name, attributes as Attribute[], inputs as Tensor[], outputs);
+      } catch (error) {
+        if (!messageOf(error).includes(OUT_OF_MEMORY)) throw error;
+        throw new UserError(
+          'The batch does not fit into the memory of the device: choose a smaller --large-batch.',
+        );
+      }
+    },
     attributes: (values) => Object.entries(values).map(([name, value]) => attribute(name, value)),
     bytes: (values, shape) =>
       backend.createOutputTensor({

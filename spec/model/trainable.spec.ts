@@ -1,0 +1,72 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import * as tf from '@tensorflow/tfjs';
+import { standardize } from '../../src/data/standardize';
+import type { Engine } from '../../src/engine/engine';
+import { displaced } from '../../src/landscape/directions';
+import { initialWeights, isTrainable, tensorSpecs } from '../../src/model/architecture';
+import { trainableNetwork } from '../../src/model/trainable';
+import { tensorNamed, type HostTensor, type Weights } from '../../src/model/weights';
+import { randomStream } from '../../src/random';
+import { TINY_VGG } from '../support/arbitraries';
+import { specEngine } from '../support/engine';
+import { sampleBatch } from '../support/fixtures';
+
+const batch = sampleBatch(0, 16);
+
+describe('a pass in training mode', () => {
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await specEngine();
+  });
+
+  /** Loss of the batch, and its gradient on the host. */
+  function pass(weights: Weights, dropoutSeed?: number): { loss: number; gradient: Weights } {
+    const network = trainableNetwork(engine, TINY_VGG, weights);
+    const labels = tf.tensor1d(Int32Array.from(batch.labels), 'int32');
+    const dropout = dropoutSeed === undefined ? undefined : { rate: 0.5, random: randomStream(dropoutSeed) };
+    const { loss, gradients, logits } = network.pass(standardize(engine, batch), labels, dropout);
+    const gradient = new Map<string, HostTensor>();
+    for (const [name, tensor] of gradients) {
+      const variable = engine.kernels.variable(tensor);
+      gradient.set(name, network.toHost(name, variable));
+      variable.dispose();
+      tensor.dispose();
+    }
+    tf.dispose([labels, logits]);
+    network.dispose();
+    return { loss, gradient };
+  }
+
+  test.each(
+    tensorSpecs(TINY_VGG)
+      .filter(isTrainable)
+      .flatMap(({ name }) => [
+        [name, 'without dropout', undefined],
+        [name, 'with dropout', 3],
+      ]) as [string, string, number | undefined][],
+  )('has the gradient of %s that a finite difference along it finds, %s', (name, _, dropoutSeed) => {
+    const weights = initialWeights(TINY_VGG, randomStream(7, 'weights'));
+    const { gradient } = pass(weights, dropoutSeed);
+    const own = tensorNamed(gradient, name);
+    const norm = Math.hypot(...own.data);
+    if (norm === 0) {
+      // A bias before batch norm: moving it moves nothing.
+      const moved = displaced(weights, new Map([[name, { ...own, data: own.data.map(() => 1) }]]), 0.5);
+      expect(Math.abs(pass(moved, dropoutSeed).loss - pass(weights, dropoutSeed).loss)).toBeLessThan(1e-5);
+      return;
+    }
+    const unit: Weights = new Map([[name, { ...own, data: own.data.map((value) => value / norm) }]]);
+    // Small enough for the kinks of ReLU and pooling, large enough for float32.
+    const h = 3e-4;
+    const lossAt = (alpha: number) => pass(displaced(weights, unit, alpha), dropoutSeed).loss;
+    const difference = (lossAt(h) - lossAt(-h)) / (2 * h);
+    expect(Math.abs(difference / norm - 1)).toBeLessThan(0.02);
+  });
+
+  test('leaves the weights that it was given alone', () => {
+    const weights = initialWeights(TINY_VGG, randomStream(7, 'weights'));
+    const before = structuredClone(weights);
+    pass(weights);
+    expect(weights).toEqual(before);
+  });
+});

@@ -1,0 +1,38 @@
+import { PassThrough } from 'node:stream';
+import { describe, expect, test } from '@jest/globals';
+import { duration, stderrProgress } from '../src/progress';
+
+function shown(isTTY: boolean): { stream: NodeJS.WriteStream; text: () => string } {
+  let text = '';
+  const stream = Object.assign(new PassThrough(), { isTTY, columns: 120, rows: 40 });
+  stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  return { stream: stream as unknown as NodeJS.WriteStream, text: () => text };
+}
+
+describe('progress', () => {
+  test('where there is no terminal is plain lines with speed and time left', () => {
+    const { stream, text } = shown(false);
+    const stretch = stderrProgress(stream).begin('SB training', 100);
+    stretch.advance(50);
+    stretch.note('not worth a line');
+    stretch.milestone('epoch 1/2, loss 1.5');
+    stretch.end();
+    expect(text()).toMatch(
+      /^SB training: begun\nSB training: epoch 1\/2, loss 1\.5 \| \d+ images\/s \| .+ left\nSB training: done in .+\n$/,
+    );
+  });
+
+  test('on a terminal is a bar with the note, speed and time left', () => {
+    const { stream, text } = shown(true);
+    const stretch = stderrProgress(stream).begin('SB training', 100);
+    stretch.note('epoch 1/2, loss 1.5');
+    stretch.advance(50);
+    stretch.end();
+    expect(text()).toContain('50% | epoch 1/2, loss 1.5 | ');
+    expect(text()).toMatch(/images\/s \| .+ left/);
+  });
+
+  test('says durations as people do', () => {
+    expect([0.4, 48, 725, 7800].map(duration)).toEqual(['0 s', '48 s', '12 min 5 s', '2 h 10 min']);
+  });
+});
