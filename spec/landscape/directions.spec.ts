@@ -69,6 +69,18 @@ describe('filter normalization', () => {
     expect(second.every((value) => value === 0)).toBe(true);
   });
 
+  test('leaves noise of zeros at zero', () => {
+    const zeros: Weights = new Map(
+      [...randomDirection(TINY_VGG, 1)].map(([name, { shape, data }]) => [
+        name,
+        { shape, data: new Float32Array(data.length) },
+      ]),
+    );
+    for (const { data } of normalizeDirection(TINY_VGG, zeros, weightsOf(1), 'filter').values()) {
+      expect(data.every((value) => value === 0)).toBe(true);
+    }
+  });
+
   test('scales with the weights and not with the noise', () => {
     fc.assert(
       fc.property(fc.double({ min: 0.01, max: 100, noNaN: true }), seeds, (factor, seed) => {

@@ -68,6 +68,20 @@ describe('training', () => {
     }
   });
 
+  test('sees the images in another order in each epoch', async () => {
+    const losses = async (seed: number) => {
+      const seen = new Map<number, number[]>();
+      const onStep = ({ epoch, loss }: { epoch: number; loss: number }) =>
+        void seen.set(epoch, [...(seen.get(epoch) ?? []), loss]);
+      const still = { ...CONFIG, epochs: 2, learningRate: 1e-30, weightDecay: 0, dropout: 0, augment: false };
+      await trainRegime(engine, TINY_VGG, data, still, seed, { onStep });
+      return seen;
+    };
+    const seen = await losses(42);
+    expect(seen.get(1)).toHaveLength(3);
+    expect(seen.get(2)).not.toEqual(seen.get(1));
+  });
+
   test('brings the loss down', async () => {
     const { history } = await train({ epochs: 30, dropout: 0, augment: false, testEvery: 30 });
     expect(history.at(-1)!.trainingModeLoss).toBeLessThan(0.5 * history[0].trainingModeLoss);
