@@ -33,6 +33,8 @@ interface Row {
 const TRAINING_GFLOP_PER_IMAGE = 0.25;
 const SGEMM_GFLOP = (2 * 2048 ** 3) / 1e9;
 const TURNS = 7;
+/** Timed steps a turn. */
+const STEPS = 5;
 const MEMORY_BATCHES = [1024, 4096];
 
 const progress = (line: string) => void process.stderr.write(`${line}\n`);
@@ -58,40 +60,30 @@ async function main(): Promise<void> {
     rows.push(row);
     progress(`${row.name}: ${row.ours.toFixed(1)} ${row.unit}`);
   };
-  const images = (size: number) => (seconds: number) => size / seconds;
+  /** Images a second of steps over so many images, on our side and on the peer's. */
+  const ours = (step: () => void, size: number) => () => size / median(timed(step, STEPS));
+  const theirs = (task: string, size: number) => async () => size / median(await peer.ask(task, size, STEPS));
+  const sgemm = sgemmStep(engine);
+  /** The better of both sides' products of matrices, in GFLOP/s. */
+  const machine = async () =>
+    SGEMM_GFLOP / Math.min(median(timed(sgemm, STEPS)), median(await peer.ask('sgemm', 0, STEPS)));
 
   for (const size of [256, 64]) {
-    const row = await sideBySide(
-      `train-b${size}`,
-      trainingStep(engine, train, size),
-      peer.ask('train', size),
-      images(size),
-      'images/s',
-    );
-    show(row);
-    const sgemm = SGEMM_GFLOP / median(await peer.ask('sgemm', 0)(9));
-    const ours = row.ours * TRAINING_GFLOP_PER_IMAGE;
-    show({ name: `sgemm-share-b${size}`, ours, peer: sgemm, ratio: ours / sgemm, unit: 'GFLOP/s' });
+    const rate = ours(trainingStep(engine, train, size), size);
+    show(await sideBySide(`train-b${size}`, rate, theirs('train', size), 'images/s'));
+    const gflops = () => TRAINING_GFLOP_PER_IMAGE * rate();
+    show(await sideBySide(`sgemm-share-b${size}`, gflops, machine, 'GFLOP/s'));
   }
-  const evaluation = evaluationStep(engine, train, 256);
-  show(await sideBySide('eval-b256', evaluation, peer.ask('eval', 256), images(256), 'images/s'));
-  show(
-    await sideBySide(
-      'eval-b256-peer-folded',
-      evaluation,
-      peer.ask('eval-folded', 256),
-      images(256),
-      'images/s',
-    ),
-  );
+  const rate = ours(evaluationStep(engine, train, 256), 256);
+  show(await sideBySide('eval-b256', rate, theirs('eval', 256), 'images/s'));
+  show(await sideBySide('eval-b256-peer-folded', rate, theirs('eval-folded', 256), 'images/s'));
   peer.end();
 
   // How much of a step is spent on making its batch.
-  const milliseconds = (seconds: number) => 1000 * seconds;
   for (const size of [256, 64]) {
     const step = 1000 * median(timed(trainingStep(engine, train, size), 9));
     const order = permutation(train.count, randomStream(0)).subarray(0, size);
-    const batch = milliseconds(median(timed(() => gatherBatch(train, order, randomStream(0)), 51)));
+    const batch = 1000 * median(timed(() => gatherBatch(train, order, randomStream(0)), 51));
     show({ name: `augmentation-of-step-b${size}`, ours: batch, peer: step, ratio: batch / step, unit: 'ms' });
   }
   for (const batch of MEMORY_BATCHES) {
@@ -129,20 +121,21 @@ function evaluationStep(engine: Engine, train: Dataset, size: number): () => voi
     });
 }
 
-type Ask = (repeats: number) => Promise<number[]>;
+/** A product of two matrices of 2048 rows and columns. */
+function sgemmStep({ kernels }: Engine): () => void {
+  const [a, b] = [0, 1].map((seed) => tf.randomNormal<tf.Rank.R2>([2048, 2048], 0, 1, 'float32', seed));
+  return () => kernels.matMul(a, b, false, false).dispose();
+}
 
 async function sideBySide(
   name: string,
-  ours: () => void,
-  theirs: Ask,
-  value: (seconds: number) => number,
+  ours: () => number,
+  theirs: () => Promise<number>,
   unit: string,
 ): Promise<Row> {
   const turns: { ours: number; peer: number }[] = [];
-  timed(ours, 2);
-  for (let turn = 0; turn < TURNS; turn++) {
-    turns.push({ ours: value(median(timed(ours, 5))), peer: value(median(await theirs(5))) });
-  }
+  ours();
+  for (let turn = 0; turn < TURNS; turn++) turns.push({ ours: ours(), peer: await theirs() });
   return {
     name,
     ours: median(turns.map((turn) => turn.ours)),
@@ -194,12 +187,11 @@ async function startPeer() {
   };
   progress(`Beside PyTorch ${(await answer()).torch}, both on two threads.`);
   return {
-    ask:
-      (task: string, batch: number): Ask =>
-      async (repeats) => {
-        child.stdin.write(`${JSON.stringify({ task, batch, repeats })}\n`);
-        return (await answer()).seconds!;
-      },
+    /** Seconds of each of `repeats` steps. */
+    async ask(task: string, batch: number, repeats: number): Promise<number[]> {
+      child.stdin.write(`${JSON.stringify({ task, batch, repeats })}\n`);
+      return (await answer()).seconds!;
+    },
     end: () => child.stdin.end(),
   };
 }
