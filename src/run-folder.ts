@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
+import { writeAtomically } from './atomic-file';
 import { messageOf, UserError } from './errors';
 import { flagOf, settingsSchema, type Settings } from './settings';
 import { epochRecordSchema } from './training/checkpoint';
@@ -104,7 +104,7 @@ export function openRunFolder(path: string, beginning: Beginning, overwrite: boo
     },
     finishedCurves: () => readJson(curvesFile, curvesSchema) ?? [],
     finishCurves: (curves) => writeJson(curvesFile, curves),
-    write: (name, content) => guarded(path, () => writeFileAtomic.sync(join(path, name), content)),
+    write: (name, content) => guarded(path, () => writeAtomically(join(path, name), content)),
   };
 }
 
@@ -146,7 +146,7 @@ function readJson<T>(file: string, schema: z.ZodType<T>): T | undefined {
 }
 
 function writeJson(file: string, value: unknown): void {
-  guarded(file, () => writeFileAtomic.sync(file, JSON.stringify(value)));
+  guarded(file, () => writeAtomically(file, JSON.stringify(value)));
 }
 
 /** Turns the system's word on a path into the user's. */

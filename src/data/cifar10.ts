@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PNG } from 'pngjs';
-import writeFileAtomic from 'write-file-atomic';
+import { writeAtomically } from '../atomic-file';
 import { messageOf, UserError } from '../errors';
 
 /** Side of an image in pixels, its colour channels, and the number of classes. */
@@ -64,7 +64,7 @@ export function loadCifar10(split: Split, cache: string, report: (line: string) 
     const bytes = decodePackage(split);
     try {
       mkdirSync(cache, { recursive: true });
-      writeFileAtomic.sync(file, Buffer.from(bytes.buffer));
+      writeAtomically(file, bytes);
     } catch (error) {
       throw new UserError(
         `CIFAR-10 cannot be cached in ${cache} (${messageOf(error)}): make room or set SHARP_MINIMA_CACHE.`,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
+import { writeAtomically } from '../atomic-file';
 import { messageOf, UserError } from '../errors';
 import { tensorSpecs, type Architecture } from './architecture';
 import { sizeOf, type HostTensor, type Weights } from './weights';
@@ -96,7 +96,7 @@ function parseHeader(bytes: Uint8Array) {
  */
 export function writeWeights(file: string, weights: Weights): string {
   const bytes = encodeSafetensors(weights);
-  writeFileAtomic.sync(file, bytes);
+  writeAtomically(file, bytes);
   return createHash('sha256').update(bytes).digest('hex');
 }
 

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
-import writeFileAtomic from 'write-file-atomic';
 import { z } from 'zod';
+import { writeAtomically } from '../atomic-file';
 import { messageOf, UserError } from '../errors';
 import { decodeSafetensors, encodeSafetensors } from '../model/safetensors';
 import type { HostTensor } from '../model/weights';
@@ -31,7 +31,7 @@ export function writeCheckpoint(
 ): void {
   const tensors = new Map(weights);
   for (const [name, velocity] of velocities) tensors.set(VELOCITY + name, velocity);
-  writeFileAtomic.sync(file, encodeSafetensors(tensors, { training: JSON.stringify({ history, seconds }) }));
+  writeAtomically(file, encodeSafetensors(tensors, { training: JSON.stringify({ history, seconds }) }));
 }
 
 /**

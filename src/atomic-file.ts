@@ -1,0 +1,26 @@
+import { randomUUID } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+
+// Our own: write-file-atomic takes the short write of a full disk for a whole one.
+
+/**
+ * Writes a file that appears whole, on the disk, or not at all: to a new file, flushed, renamed.
+ *
+ * @throws the system's error; what was there before is still there then.
+ */
+export function writeAtomically(file: string, content: string | Uint8Array): void {
+  const fresh = `${file}.${randomUUID()}.tmp`;
+  try {
+    const descriptor = openSync(fresh, 'w');
+    try {
+      writeFileSync(descriptor, content);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    renameSync(fresh, file);
+  } catch (error) {
+    rmSync(fresh, { force: true });
+    throw error;
+  }
+}
