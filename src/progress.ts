@@ -33,6 +33,8 @@ function terminalStretch(stream: NodeJS.WriteStream): Progress['begin'] {
       {
         stream,
         format: `${title} {bar} {percentage}% | {note}{rate} images/s | {left} left`,
+        // The terminal is left as it is, so that nothing needs to be restored after Ctrl-C.
+        linewrap: null,
         clearOnComplete: false,
         gracefulExit: false,
       },
