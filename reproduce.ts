@@ -62,7 +62,7 @@ function commandLine(): Command {
     )
     .addHelpText(
       'after',
-      '\nExit code: 0 PASS, 1 FAIL, 3 INCONCLUSIVE, 2 an error, 130 after Ctrl-C (the same command goes on).\n' +
+      '\nExit code: 0 PASS, 1 FAIL, 3 INCONCLUSIVE, 2 an error, 130 after Ctrl-C (the same command, without --overwrite, goes on).\n' +
         'The last line on stdout is the verdict; everything else goes to stderr and to the output folder.',
     )
     .configureOutput({ outputError: (text, write) => write(`${text.trim().replaceAll('\n', ' ')}\n`) })
@@ -132,9 +132,15 @@ async function reproduce({ preset, seed, out, overwrite, engine: name, ...change
   const engine = await openEngine(name, cacheFolder(), say);
   const settings = settingsOf(preset ?? (engine.info.device === 'GPU' ? 'full' : 'quick'), seed, changes);
   if (engine.info.device !== 'GPU')
-    demandMemory(Math.max(settings.smallBatch, settings.largeBatch), totalmem());
+    demandMemory(Math.max(settings.smallBatch, settings.largeBatch), availableMemory());
   const path = out ?? join('results', `${settings.preset}-seed${seed}`);
   const folder = openRunFolder(path, { settings, environment: environmentOf(engine) }, overwrite ?? false);
+  process.once('SIGINT', () => {
+    say(
+      '\nInterrupted. The same command, without --overwrite, goes on from the last epoch or curve that was done.',
+    );
+    process.exit(EXIT_INTERRUPTED);
+  });
   say(`Preset ${settings.preset}, seed ${seed}, on ${engine.info.device}, ${engine.info.threads} threads.`);
   const data = {
     train: loadCifar10('train', cacheFolder(), say),
@@ -154,9 +160,9 @@ async function printCurve(options: CurveOptions): Promise<void> {
     : randomDirection(SIMPLE_VGG, options.directionSeed);
   const asItIs = options.direction !== undefined && normalization === 'none';
   const normalized = asItIs ? direction : normalizeDirection(SIMPLE_VGG, direction, weights, normalization);
-  const engine = await openEngine(options.engine, cacheFolder(), say);
   const all = loadCifar10(split, cacheFolder(), say);
   const data = firstImages(all, options.images ?? all.count);
+  const engine = await openEngine(options.engine, cacheFolder(), say);
   const stretch = progress.begin('Curve', alphas.length * data.count);
   const curve = await computeSharpnessCurve(engine, SIMPLE_VGG, data, weights, normalized, alphas, {
     onImages: stretch.advance,
@@ -180,9 +186,14 @@ function environmentOf({ info }: Engine) {
   };
 }
 
+/** Of the machine, or of the container where that is less. */
+function availableMemory(): number {
+  return Math.min(totalmem(), process.constrainedMemory() || Infinity);
+}
+
 function currentCommit(): string | null {
   try {
-    return execFileSync('git', ['rev-parse', 'HEAD'], {
+    return execFileSync('git', ['describe', '--always', '--dirty', '--abbrev=40', '--exclude', '*'], {
       cwd: __dirname,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -221,16 +232,15 @@ function explain(error: unknown): number {
   }
   if (process.argv.includes('--debug'))
     say(error instanceof Error ? (error.stack ?? String(error)) : String(error));
-  else if (error instanceof UserError) say(`error: ${error.message}`);
+  else if (error instanceof UserError) say(`error: ${error.message.replaceAll('\n', ' ')}`);
   else say(`error: ${messageOf(error).split('\n')[0]} (--debug shows where)`);
   return EXIT_ERROR;
 }
 
 async function main(): Promise<void> {
-  process.once('SIGINT', () => {
-    say('\nInterrupted. The same command goes on from the last epoch or curve that was done.');
-    process.exit(EXIT_INTERRUPTED);
-  });
+  // A reader that has gone, as behind `| head`, is no error.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  process.on('uncaughtException', (error) => process.exit(explain(error)));
   try {
     await commandLine().parseAsync();
   } catch (error) {

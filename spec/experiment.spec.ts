@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -154,6 +154,46 @@ describe('an experiment', () => {
     expect(() => open('whole', other)).toThrow(UserError);
     expect(() => open('whole', other)).toThrow(/holds an experiment with --small-batch 8, not 16/);
     expect(readFileSync(join(root, 'whole/report.json'))).toEqual(before);
+  });
+
+  test('that is unfinished may go on with other curves, around the same minimizers', async () => {
+    const dying: Progress = {
+      ...silent,
+      begin: (title) => {
+        if (title === 'Curves') throw new Error('power cut');
+        return silent.begin(title, 0);
+      },
+    };
+    await expect(runExperiment(engine, data, SETTINGS, open('curves'), dying)).rejects.toThrow('power cut');
+    const fewer = { ...SETTINGS, directions: 1 };
+    const { runs, curves, preset } = await runExperiment(engine, data, fewer, open('curves', fewer), silent);
+    expect(runs.map(({ weightsSha256 }) => weightsSha256)).toEqual(
+      report.runs.map((run) => run.weightsSha256),
+    );
+    expect(curves).toEqual(report.curves.slice(0, 2));
+    expect(preset.directions).toBe(1);
+    expect(() => open('curves')).toThrow(/--directions 1, not 2/);
+  });
+
+  test('that is unfinished does not go on with another number of threads, one that is done may be reported', () => {
+    const other = { ...environment, threads: 64 };
+    open('threads');
+    expect(() =>
+      openRunFolder(join(root, 'threads'), { settings: SETTINGS, environment: other }, false),
+    ).toThrow(/was begun with threads 2, and here it is 64/);
+    const { beginning } = openRunFolder(
+      join(root, 'whole'),
+      { settings: SETTINGS, environment: other },
+      false,
+    );
+    expect(beginning.environment.threads).toBe(2);
+  });
+
+  test('does not write over a report whose checkpoints are gone', () => {
+    mkdirSync(join(root, 'published'));
+    writeFileSync(join(root, 'published/report.json'), '{}');
+    expect(() => open('published')).toThrow(/holds a report without its checkpoints/);
+    expect(readFileSync(join(root, 'published/report.json'), 'utf8')).toBe('{}');
   });
 
   test('takes the folder over when told to overwrite', () => {

@@ -68,6 +68,7 @@ describe('settings', () => {
     [{ smallBatch: 12_501 }, '--small-batch 12501 is more than the 12500 training images'],
     [{ largeBatch: 20_000 }, '--large-batch 20000 is more than the 12500 training images'],
     [{ curveImages: 12_501 }, '--curve-images 12501 is more than'],
+    [{ smallBatch: 2048 }, '--small-batch 2048 is more than --large-batch 1024'],
     [{ trainSize: 50_001 }, '--train-size'],
     [{ trainSize: 0 }, '--train-size'],
     [{ directions: 0 }, '--directions'],
@@ -85,19 +86,20 @@ describe('settings', () => {
     expect(refused).not.toThrow(/\n/);
   });
 
+  test('take no seed whose directions would not be whole numbers', () => {
+    expect(() => settingsOf('quick', 2 ** 53 - 1, {})).toThrow('--seed');
+  });
+
   test('take any batch sizes up to the training set', () => {
     fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 12_500 }),
-        fc.integer({ min: 1, max: 12_500 }),
-        (smallBatch, largeBatch) => {
-          const settings = settingsOf('quick', 1, { smallBatch, largeBatch });
-          expect(settings.largeLearningRate / settings.learningRate).toBeCloseTo(
-            Math.sqrt(largeBatch / smallBatch),
-            9,
-          );
-        },
-      ),
+      fc.property(fc.integer({ min: 1, max: 12_500 }), fc.integer({ min: 1, max: 12_500 }), (one, other) => {
+        const [smallBatch, largeBatch] = [Math.min(one, other), Math.max(one, other)];
+        const settings = settingsOf('quick', 1, { smallBatch, largeBatch });
+        expect(settings.largeLearningRate / settings.learningRate).toBeCloseTo(
+          Math.sqrt(largeBatch / smallBatch),
+          9,
+        );
+      }),
     );
   });
 });

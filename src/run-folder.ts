@@ -4,16 +4,8 @@ import { z } from 'zod';
 import { writeAtomically } from './atomic-file';
 import { messageOf, UserError } from './errors';
 import { flagOf, settingsSchema, type Settings } from './settings';
-import { epochRecordSchema } from './training/checkpoint';
+import { epochRecordSchema, evaluationSchema } from './training/checkpoint';
 import type { Regime } from './training/train';
-
-/** JSON has no NaN or infinity: they are stored as null and come back as NaN. */
-const anyNumber = z
-  .number()
-  .nullable()
-  .transform((value) => value ?? NaN);
-
-const evaluationSchema = z.object({ loss: anyNumber, accuracy: anyNumber, lossStandardError: anyNumber });
 
 const beginningSchema = z.object({
   settings: settingsSchema,
@@ -80,21 +72,29 @@ const BASENAME: Readonly<Record<Regime, string>> = { SB: 'small_batch', LB: 'lar
 export function openRunFolder(path: string, beginning: Beginning, overwrite: boolean): RunFolder {
   const state = join(path, 'checkpoints');
   const beginningFile = join(state, 'beginning.json');
-  guarded(path, () => {
-    if (overwrite) forget(path);
-    mkdirSync(state, { recursive: true });
-  });
+  const curvesFile = join(state, 'curves.json');
+  const finished = existsSync(join(path, 'report.json'));
+  if (overwrite && existsSync(beginningFile)) guarded(path, () => forget(path));
+  else if (finished && !overwrite && !existsSync(beginningFile)) {
+    throw new UserError(
+      `${path} holds a report without its checkpoints: choose another --out, or --overwrite it.`,
+    );
+  }
+  guarded(path, () => mkdirSync(state, { recursive: true }));
   const earlier = readJson(beginningFile, beginningSchema);
-  if (earlier) refuseOthers(path, earlier, beginning);
-  else writeJson(beginningFile, beginning);
+  if (earlier) refuseOthers(path, earlier, beginning, finished);
+  if (!earlier || differingSettings(earlier, beginning).length > 0) {
+    // Other curves around the same minimizers: only the curves begin anew.
+    guarded(path, () => rmSync(curvesFile, { force: true }));
+    writeJson(beginningFile, { ...(earlier ?? beginning), settings: beginning.settings });
+  }
 
   const runFile = (regime: Regime) => join(state, `${BASENAME[regime]}.json`);
   const checkpointFile = (regime: Regime) => join(state, `${BASENAME[regime]}.safetensors`);
-  const curvesFile = join(state, 'curves.json');
 
   return {
     path,
-    beginning: earlier ?? beginning,
+    beginning: { ...(earlier ?? beginning), settings: beginning.settings },
     weightsFile: (regime) => join(path, `${BASENAME[regime]}.safetensors`),
     checkpointFile,
     finishedRun: (regime) => readJson(runFile(regime), runSchema),
@@ -119,19 +119,38 @@ function forget(path: string): void {
   }
 }
 
-function refuseOthers(path: string, earlier: Beginning, now: Beginning): void {
-  const other = (Object.keys(now.settings) as (keyof Settings)[]).find(
+/** Settings that leave the minimizers as they are: an unfinished run may change them. */
+const CURVE_SETTINGS: readonly (keyof Settings)[] = [
+  'directions',
+  'alphas',
+  'normalization',
+  'curveImages',
+  'testCurves',
+];
+
+/** What must not change halfway, since figures to the last bit depend on it. */
+const ENGINE_KEYS = ['engine', 'engineVersion', 'device', 'threads'] as const;
+
+function differingSettings(earlier: Beginning, now: Beginning): (keyof Settings)[] {
+  return (Object.keys(now.settings) as (keyof Settings)[]).filter(
     (key) => JSON.stringify(earlier.settings[key]) !== JSON.stringify(now.settings[key]),
   );
+}
+
+function refuseOthers(path: string, earlier: Beginning, now: Beginning, finished: boolean): void {
+  const mend = 'choose another --out, or --overwrite it';
+  const other = differingSettings(earlier, now).find((key) => finished || !CURVE_SETTINGS.includes(key));
   if (other) {
     throw new UserError(
       `${path} holds an experiment with ${flagOf(other)} ${String(earlier.settings[other])}, not ` +
-        `${String(now.settings[other])}: choose another --out, or --overwrite it.`,
+        `${String(now.settings[other])}: ${mend}.`,
     );
   }
-  if (earlier.environment.engine !== now.environment.engine) {
+  const changed = ENGINE_KEYS.find((key) => earlier.environment[key] !== now.environment[key]);
+  if (changed && !finished) {
     throw new UserError(
-      `${path} was begun on the engine ${earlier.environment.engine}: go on with that one.`,
+      `${path} was begun with ${changed} ${earlier.environment[changed]}, and here it is ` +
+        `${now.environment[changed]}: go on there, ${mend}.`,
     );
   }
 }

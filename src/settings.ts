@@ -11,7 +11,8 @@ export type PresetName = (typeof PRESETS)[number];
 /** Everything that decides a run's figures, but for the engine. */
 export const settingsSchema = z.object({
   preset: z.enum(PRESETS),
-  seed: z.number().int(),
+  /** Bounded, so that a thousand times it, the seeds of its directions, are whole numbers too. */
+  seed: z.number().int().min(-9e12).max(9e12),
   /** The first so many training images, in CIFAR-10's own order. */
   trainSize: z.number().int().min(1).max(50_000),
   smallBatch: z.number().int().min(1),
@@ -115,6 +116,11 @@ export function settingsOf(preset: PresetName, seed: number, changes: Partial<Se
     if (settings[key] > trainSize) {
       throw new UserError(`${flagOf(key)} ${settings[key]} is more than the ${trainSize} training images.`);
     }
+  }
+  if (settings.smallBatch > settings.largeBatch) {
+    throw new UserError(
+      `--small-batch ${settings.smallBatch} is more than --large-batch ${settings.largeBatch}.`,
+    );
   }
   if (!alphas.includes(0)) throw new UserError('--alphas must hold 0, since rises are measured from there.');
   return settings;

@@ -55,7 +55,7 @@ describe('CIFAR-10', () => {
     const first = firstImages(train, 10);
     expect(first.images.buffer).toBe(train.images.buffer);
     expect(first.images.length).toBe(10 * IMAGE_BYTES);
-    expect(() => firstImages(test_, 10_001)).toThrow(UserError);
+    for (const count of [10_001, 0, -5]) expect(() => firstImages(test_, count)).toThrow(UserError);
   });
 
   describe('a damaged cache', () => {

@@ -2,7 +2,9 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import fc from 'fast-check';
+import type * as TfNode from '@tensorflow/tfjs-node-gpu';
 import type { Engine, Kernels } from '../../src/engine/engine';
+import { composedCrossEntropy } from '../../src/engine/tensorflow/cross-entropy';
 import { relativeDistance } from '../../src/model/weights';
 import { specEngine } from '../support/engine';
 
@@ -180,6 +182,10 @@ describe("the engine's kernels against tfjs's own operations and gradients", () 
       const ours = kernels.softmaxCrossEntropy(logits, labels);
       close(ours.losses, plain(logits));
       close(ours.gradient, tf.grad(plain)(logits));
+      // What runs on a GPU instead.
+      const composed = composedCrossEntropy(tf as unknown as typeof TfNode, logits, labels);
+      close(composed.losses, ours.losses);
+      close(composed.gradient, ours.gradient);
     });
   });
 

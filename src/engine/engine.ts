@@ -79,7 +79,7 @@ export interface Kernels {
 
   /** Max-pooling over 2x2 windows with stride 2. */
   maxPool(x: Tensor4D): MaxPoolPass;
-  /** @param output a tensor of the pooled shape; only where nothing was saved do its values count. */
+  /** @param output the pooled output, or its ReLU: where it is 0 after the ReLU, dy must be 0. */
   maxPoolGradient(
     dy: Tensor4D,
     inputShape: Tensor4D['shape'],

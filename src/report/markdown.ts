@@ -87,17 +87,20 @@ function riseTable(curves: readonly CurveReport[]): string {
 }
 
 function riseNote(curves: readonly CurveReport[]): string {
-  const [{ alphas, images, normalization }] = curves;
-  const added = Math.max(...curves.flatMap(({ lossStandardError }) => lossStandardError));
+  const { alphas, images, normalization } = curves.find(({ split }) => split === 'train')!;
+  const added = Math.max(
+    0,
+    ...curves.flatMap(({ lossStandardError }) => lossStandardError).filter(Number.isFinite),
+  );
   const part =
     added > 0
       ? ` Only a part of the training images was taken, which adds a standard error of up to ${number(added)} nats to a loss.`
       : '';
   return (
     `A rise is the mean over ${alphas.length} alphas in [${Math.min(...alphas)}, ${Math.max(...alphas)}] of ` +
-    `L(θ + αd) − L(θ) in nats, over ${images} images in evaluation mode, with ${normalization} normalization; ` +
+    `L(θ + αd) − L(θ) in nats, over ${images} training images in evaluation mode, with ${normalization} normalization; ` +
     'the error rise is the same of the error rate, which does not depend on the scale of the logits. ' +
-    'SB and LB are perturbed by the same noise in each direction. Most of a rise comes from |α| near 1, far ' +
+    'SB and LB are perturbed by the same noise in each direction. Most of a rise comes from the largest |α|, far ' +
     'from the minimizer.' +
     part
   );

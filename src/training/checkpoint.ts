@@ -6,10 +6,17 @@ import { decodeSafetensors, encodeSafetensors } from '../model/safetensors';
 import type { HostTensor } from '../model/weights';
 import type { TrainingState } from './train';
 
-const evaluationSchema = z.object({
-  loss: z.number(),
-  accuracy: z.number(),
-  lossStandardError: z.number(),
+/** JSON has no NaN or infinity: they are stored as null and come back as NaN. */
+const anyNumber = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? NaN);
+
+/** Schema of an evaluation, as files hold it. */
+export const evaluationSchema = z.object({
+  loss: anyNumber,
+  accuracy: anyNumber,
+  lossStandardError: anyNumber,
 });
 
 /** Schema of an epoch's record, as files hold it. */
@@ -53,6 +60,7 @@ export function readCheckpoint(file: string): TrainingState | undefined {
     }
     return { weights, velocities, history, seconds };
   } catch (error) {
-    throw new UserError(`The checkpoint ${file} is damaged (${messageOf(error)}): delete it to train anew.`);
+    const reason = error instanceof z.ZodError ? 'its notes are not those of a training' : messageOf(error);
+    throw new UserError(`The checkpoint ${file} is damaged (${reason}): delete it to train anew.`);
   }
 }

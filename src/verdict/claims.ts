@@ -94,7 +94,7 @@ export function comparableTrainingLoss(smallBatch: TrainingEnd, largeBatch: Trai
       `training accuracy SB ${percent(smallBatch.accuracy)}, LB ${percent(largeBatch.accuracy)}; ` +
       `training loss SB ${round(smallBatch.loss)}, LB ${round(largeBatch.loss)} nats`,
     estimate: difference,
-    interval: [difference, difference],
+    interval: [NaN, NaN],
     n: 1,
   };
 }

@@ -1,6 +1,7 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import type * as TfNode from '@tensorflow/tfjs-node-gpu';
 import type { Kernels, Variable } from '../engine';
+import { composedCrossEntropy } from './cross-entropy';
 import type { RawOps } from './raw-ops';
 
 /**
@@ -152,6 +153,7 @@ export function tensorflowKernels(tf: typeof TfNode, ops: RawOps): Kernels {
       ),
 
     softmaxCrossEntropy(logits, labels) {
+      if (ops.onGpu) return composedCrossEntropy(tf, logits, labels);
       const [losses, gradient] = run(
         'SparseSoftmaxCrossEntropyWithLogits',
         lossAttributes,

@@ -82,7 +82,7 @@ export function rawOps(tf: typeof TfNode): RawOps {
       } catch (error) {
         if (!messageOf(error).includes(OUT_OF_MEMORY)) throw error;
         throw new UserError(
-          'The batch does not fit into the memory of the device: choose a smaller --large-batch.',
+          'A batch does not fit into the memory of the device: choose a smaller batch size.',
         );
       }
     },
