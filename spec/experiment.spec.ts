@@ -13,6 +13,7 @@ import type { Progress } from '../src/progress';
 import { reportJson, type Report } from '../src/report/report';
 import { openRunFolder } from '../src/run-folder';
 import { settingsOf, type Settings } from '../src/settings';
+import { ENVIRONMENT } from './support/environment';
 import { specEngine } from './support/engine';
 import { sampleImages } from './support/fixtures';
 
@@ -28,16 +29,6 @@ const SETTINGS = settingsOf('recipe', 3, {
   alphas: [-1, 0, 1],
   testEvery: 1,
 });
-const environment = {
-  engine: 'tensorflow',
-  engineVersion: '1',
-  device: 'CPU',
-  threads: 2,
-  node: 'v20',
-  platform: 'linux x64',
-  commit: null,
-  dataSha256: '0',
-};
 const silent: Progress = {
   say: () => {},
   begin: () => ({ advance: () => {}, note: () => {}, milestone: () => {}, end: () => {} }),
@@ -53,7 +44,7 @@ describe('an experiment', () => {
   let engine: Engine;
   let report: Report;
   const open = (name: string, settings: Settings = SETTINGS, overwrite = false) =>
-    openRunFolder(join(root, name), { settings, environment }, overwrite);
+    openRunFolder(join(root, name), { settings, environment: ENVIRONMENT }, overwrite);
   beforeAll(async () => {
     engine = await specEngine();
     report = await runExperiment(engine, data, SETTINGS, open('whole'), silent);
@@ -176,7 +167,7 @@ describe('an experiment', () => {
   });
 
   test('that is unfinished does not go on with another number of threads, one that is done may be reported', () => {
-    const other = { ...environment, threads: 64 };
+    const other = { ...ENVIRONMENT, threads: 64 };
     open('threads');
     expect(() =>
       openRunFolder(join(root, 'threads'), { settings: SETTINGS, environment: other }, false),

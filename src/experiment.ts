@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { firstImages, type Dataset, type Split } from './data/cifar10';
 import type { Engine } from './engine/engine';
@@ -13,6 +12,7 @@ import { drawReport } from './report/picture';
 import { reportMarkdown } from './report/markdown';
 import { reportJson, type CurveReport, type Report, type RunReport } from './report/report';
 import { guarded, type FinishedCurve, type FinishedRun, type RunFolder } from './run-folder';
+import { sha256 } from './sha256';
 import { changedFromPreset, presetRules, trainingConfig, type Settings } from './settings';
 import { readCheckpoint, writeCheckpoint } from './training/checkpoint';
 import { evaluate } from './training/evaluate';
@@ -47,7 +47,7 @@ export async function runExperiment(
     LB: await findMinimizer('LB', engine, { train, test: data.test }, settings, folder, progress),
   };
   const curves = await drawCurves(engine, { train, test: data.test }, settings, minimizers, folder, progress);
-  const report = judge(settings, minimizers, curves, folder);
+  const report = judge(settings, minimizers, curves, data.test.count, folder);
   folder.write('sharpness_comparison.png', await drawReport(report));
   folder.write('report.md', reportMarkdown(report));
   folder.write('report.json', reportJson(report));
@@ -113,7 +113,7 @@ async function findMinimizer(
 function storedWeights(file: string, { weightsSha256 }: FinishedRun): Weights {
   const mend = 'start anew with --overwrite';
   if (!existsSync(file)) throw new UserError(`The finished run's weights ${file} are missing: ${mend}.`);
-  if (createHash('sha256').update(readFileSync(file)).digest('hex') !== weightsSha256) {
+  if (sha256(readFileSync(file)) !== weightsSha256) {
     throw new UserError(`The finished run's weights ${file} were changed: ${mend}.`);
   }
   return readWeights(file, SIMPLE_VGG);
@@ -183,9 +183,10 @@ function judge(
   settings: Settings,
   minimizers: Readonly<Record<Regime, Minimizer>>,
   curves: readonly FinishedCurve[],
+  testImages: number,
   folder: RunFolder,
 ): Report {
-  const curveReports = curves.map((curve) => curveReport(settings, curve));
+  const curveReports = curves.map((curve) => curveReport(settings, curve, testImages));
   const rises = Array.from({ length: settings.directions }, (_, direction) => {
     const riseOf = (wanted: Regime) =>
       curveReports.find(
@@ -210,7 +211,11 @@ function runReport(settings: Settings, regime: Regime, run: FinishedRun): RunRep
   return { regime, seed: settings.seed, batchSize, epochs, ...run };
 }
 
-function curveReport(settings: Settings, { points, ...curve }: FinishedCurve): CurveReport {
+function curveReport(
+  settings: Settings,
+  { points, ...curve }: FinishedCurve,
+  testImages: number,
+): CurveReport {
   const { alphas, normalization, seed, trainSize, curveImages } = settings;
   // A sample drawn without replacement: its error vanishes as it comes to hold everything.
   const sampled = curve.split === 'train' ? Math.sqrt(1 - curveImages / trainSize) : 0;
@@ -220,7 +225,7 @@ function curveReport(settings: Settings, { points, ...curve }: FinishedCurve): C
     ...curve,
     seed,
     normalization,
-    images: curve.split === 'train' ? curveImages : 10_000,
+    images: curve.split === 'train' ? curveImages : testImages,
     alphas,
     loss,
     lossStandardError: points.map((point) => sampled * point.lossStandardError),

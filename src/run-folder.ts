@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { writeAtomically } from './atomic-file';
 import { messageOf, UserError } from './errors';
-import { flagOf, settingsSchema, type Settings } from './settings';
+import { differingSettings, flagOf, settingsSchema, type Settings } from './settings';
 import { epochRecordSchema, evaluationSchema } from './training/checkpoint';
 import type { Regime } from './training/train';
 
@@ -83,7 +83,7 @@ export function openRunFolder(path: string, beginning: Beginning, overwrite: boo
   guarded(path, () => mkdirSync(state, { recursive: true }));
   const earlier = readJson(beginningFile, beginningSchema);
   if (earlier) refuseOthers(path, earlier, beginning, finished);
-  if (!earlier || differingSettings(earlier, beginning).length > 0) {
+  if (!earlier || differingSettings(earlier.settings, beginning.settings).length > 0) {
     // Other curves around the same minimizers: only the curves begin anew.
     guarded(path, () => rmSync(curvesFile, { force: true }));
     writeJson(beginningFile, { ...(earlier ?? beginning), settings: beginning.settings });
@@ -131,15 +131,11 @@ const CURVE_SETTINGS: readonly (keyof Settings)[] = [
 /** What must not change halfway, since figures to the last bit depend on it. */
 const ENGINE_KEYS = ['engine', 'engineVersion', 'device', 'threads'] as const;
 
-function differingSettings(earlier: Beginning, now: Beginning): (keyof Settings)[] {
-  return (Object.keys(now.settings) as (keyof Settings)[]).filter(
-    (key) => JSON.stringify(earlier.settings[key]) !== JSON.stringify(now.settings[key]),
-  );
-}
-
 function refuseOthers(path: string, earlier: Beginning, now: Beginning, finished: boolean): void {
   const mend = 'choose another --out, or --overwrite it';
-  const other = differingSettings(earlier, now).find((key) => finished || !CURVE_SETTINGS.includes(key));
+  const other = differingSettings(earlier.settings, now.settings).find(
+    (key) => finished || !CURVE_SETTINGS.includes(key),
+  );
   if (other) {
     throw new UserError(
       `${path} holds an experiment with ${flagOf(other)} ${String(earlier.settings[other])}, not ` +

@@ -129,8 +129,13 @@ export function settingsOf(preset: PresetName, seed: number, changes: Partial<Se
 /** The values in which settings differ from their preset, for the report to tell. */
 export function changedFromPreset(settings: Settings): (keyof Settings)[] {
   const original = settingsOf(settings.preset, settings.seed, {});
-  return (Object.keys(original) as (keyof Settings)[]).filter(
-    (key) => JSON.stringify(original[key]) !== JSON.stringify(settings[key]),
+  return differingSettings(original, settings);
+}
+
+/** The values in which two settings differ. */
+export function differingSettings(one: Settings, other: Settings): (keyof Settings)[] {
+  return (Object.keys(one) as (keyof Settings)[]).filter(
+    (key) => JSON.stringify(one[key]) !== JSON.stringify(other[key]),
   );
 }
 

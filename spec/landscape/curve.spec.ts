@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Engine } from '../../src/engine/engine';
@@ -7,6 +6,7 @@ import { normalizeDirection, randomDirection, type Normalization } from '../../s
 import { SIMPLE_VGG } from '../../src/model/architecture';
 import { encodeSafetensors } from '../../src/model/safetensors';
 import { tensorNamed, type HostTensor, type Weights } from '../../src/model/weights';
+import { sha256 } from '../../src/sha256';
 import { evaluate } from '../../src/training/evaluate';
 import { trainRegime } from '../../src/training/train';
 import { specEngine } from '../support/engine';
@@ -68,7 +68,7 @@ describe('the loss curve', () => {
   });
 
   test('leaves the weights bit for bit as they were, also when evaluation throws', async () => {
-    const bits = () => createHash('sha256').update(encodeSafetensors(weights)).digest('hex');
+    const bits = () => sha256(encodeSafetensors(weights));
     const before = bits();
     await curve(weights, 'reference');
     expect(bits()).toBe(before);

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { reportMarkdown } from '../../src/report/markdown';
 import { drawReport } from '../../src/report/picture';
 import { reportJson, type CurveReport, type Report } from '../../src/report/report';
+import { ENVIRONMENT } from '../support/environment';
 
 const curve = (regime: 'SB' | 'LB', direction: number, loss: number[]): CurveReport => ({
   regime,
@@ -46,16 +47,7 @@ const REPORT: Report = {
   ],
   runs: [run('SB', 8), run('LB', 64)],
   curves: [curve('SB', 0, [2, 0, 2]), curve('LB', 0, [1, 0, Infinity])],
-  environment: {
-    engine: 'tensorflow',
-    engineVersion: '1',
-    device: 'CPU',
-    threads: 2,
-    node: 'v20',
-    platform: 'linux x64',
-    commit: null,
-    dataSha256: '0',
-  },
+  environment: ENVIRONMENT,
   preset: { preset: 'quick', changed: ['dropout'] },
 };
 

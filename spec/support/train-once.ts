@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { encodeSafetensors } from '../../src/model/safetensors';
 import { SIMPLE_VGG } from '../../src/model/architecture';
 import { computeSharpnessCurve } from '../../src/landscape/curve';
 import { normalizeDirection, randomDirection } from '../../src/landscape/directions';
+import { sha256 } from '../../src/sha256';
 import { trainRegime } from '../../src/training/train';
 import { specEngine } from './engine';
 import { sampleImages } from './fixtures';
@@ -30,8 +30,7 @@ export async function trainOnce(seed: number): Promise<string> {
   );
   const direction = normalizeDirection(SIMPLE_VGG, randomDirection(SIMPLE_VGG, seed), weights, 'filter');
   const curve = await computeSharpnessCurve(engine, SIMPLE_VGG, images, weights, direction, [-1, 0, 1]);
-  const sha256 = createHash('sha256').update(encodeSafetensors(weights)).digest('hex');
-  return JSON.stringify({ sha256, history, curve });
+  return JSON.stringify({ sha256: sha256(encodeSafetensors(weights)), history, curve });
 }
 
 if (require.main === module)

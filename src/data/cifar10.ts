@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PNG } from 'pngjs';
 import { writeAtomically } from '../atomic-file';
 import { messageOf, UserError } from '../errors';
+import { sha256 } from '../sha256';
 
 /** Side of an image in pixels, its colour channels, and the number of classes. */
 export const IMAGE_SIDE = 32;
@@ -129,8 +129,4 @@ function dropAlpha(rgba: Uint8Array, rgb: Uint8Array): void {
     rgb[to + 1] = rgba[from + 1];
     rgb[to + 2] = rgba[from + 2];
   }
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { writeAtomically } from '../atomic-file';
 import { messageOf, UserError } from '../errors';
+import { sha256 } from '../sha256';
 import { tensorSpecs, type Architecture } from './architecture';
 import { sizeOf, type HostTensor, type Weights } from './weights';
 
@@ -97,7 +97,7 @@ function parseHeader(bytes: Uint8Array) {
 export function writeWeights(file: string, weights: Weights): string {
   const bytes = encodeSafetensors(weights);
   writeAtomically(file, bytes);
-  return createHash('sha256').update(bytes).digest('hex');
+  return sha256(bytes);
 }
 
 /**

@@ -1,42 +1,33 @@
+import type { Split } from '../data/cifar10';
+import type { Evaluation } from '../training/evaluate';
+import type { EpochRecord, Regime } from '../training/train';
 import type { Claim, Verdict } from '../verdict/claims';
 
 // What a run found, as one value: report.json is it, and every other form of the report is drawn from it.
 
-/** Loss in nats, its standard error over images, and accuracy in [0, 1]. */
-export interface SplitResult {
-  readonly loss: number;
-  readonly accuracy: number;
-  readonly lossStandardError: number;
-}
-
 export interface RunReport {
-  readonly regime: 'SB' | 'LB';
+  readonly regime: Regime;
   readonly seed: number;
   readonly batchSize: number;
   readonly epochs: number;
   /** Over the run's whole training set and the whole test set, in evaluation mode. */
-  readonly train: SplitResult;
-  readonly test: SplitResult;
+  readonly train: Evaluation;
+  readonly test: Evaluation;
   /** Of the safetensors file. */
   readonly weightsSha256: string;
   /** Of training, wall time. */
   readonly seconds: number;
-  readonly history: readonly {
-    readonly epoch: number;
-    readonly learningRate: number;
-    readonly trainingModeLoss: number;
-    readonly test: SplitResult | null;
-  }[];
+  readonly history: readonly EpochRecord[];
 }
 
 export interface CurveReport {
-  readonly regime: 'SB' | 'LB';
+  readonly regime: Regime;
   readonly seed: number;
   /** From 0. */
   readonly direction: number;
   /** What `curve --direction-seed` takes to draw the same curve. */
   readonly directionSeed: number;
-  readonly split: 'train' | 'test';
+  readonly split: Split;
   readonly normalization: string;
   readonly images: number;
   readonly alphas: readonly number[];

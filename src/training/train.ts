@@ -44,25 +44,21 @@ export interface EpochRecord {
   readonly test: Evaluation | null;
 }
 
+export interface TrainingResult {
+  readonly weights: Weights;
+  /** One record an epoch done. */
+  readonly history: readonly EpochRecord[];
+  /** Wall time in seconds. */
+  readonly seconds: number;
+}
+
 /**
  * Where a training stands between two epochs: all that is needed to go on as if it had never stopped, since
  * each epoch draws from random streams of its own.
  */
-export interface TrainingState {
-  readonly weights: Weights;
+export interface TrainingState extends TrainingResult {
   /** SGD's velocity of every trainable parameter, in PyTorch's layout. */
   readonly velocities: Weights;
-  /** One record an epoch done. */
-  readonly history: readonly EpochRecord[];
-  /** Wall time so far. */
-  readonly seconds: number;
-}
-
-export interface TrainingResult {
-  readonly weights: Weights;
-  readonly history: readonly EpochRecord[];
-  /** Wall time in seconds. */
-  readonly seconds: number;
 }
 
 /** Told while a training goes on. */
