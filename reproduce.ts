@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -6,8 +7,21 @@ import { cacheFolder } from './src/cache-folder';
 import { firstImages, loadCifar10, splitSha256, type Split } from './src/data/cifar10';
 import { ENGINES, openEngine, type EngineName } from './src/engine';
 import type { Engine } from './src/engine/engine';
-import { messageOf, UserError } from './src/errors';
-import { runExperiment } from './src/experiment';
+import { Interrupted, messageOf, UserError } from './src/errors';
+import type { ExperimentContext } from './src/experiment/context';
+import { runControl, runExperiment } from './src/experiment/experiment';
+import { isDone, judge } from './src/experiment/judge';
+import { holdFolder } from './src/experiment/lock';
+import {
+  GROWING_SETTINGS,
+  guarded,
+  openRunFolder,
+  reopenRunFolder,
+  resultWriter,
+  type OpenOptions,
+} from './src/experiment/run-folder';
+import { SENSITIVITY_IMAGES } from './src/experiment/sensitivity';
+import { PRESETS, settingsOf, type PresetName, type Settings } from './src/experiment/settings';
 import { computeSharpnessCurve, evenAlphas } from './src/landscape/curve';
 import {
   NORMALIZATIONS,
@@ -19,12 +33,14 @@ import { SIMPLE_VGG } from './src/model/architecture';
 import { readDirection, readWeights } from './src/model/safetensors';
 import { demandMemory } from './src/memory';
 import { stderrProgress } from './src/progress';
-import { openRunFolder } from './src/run-folder';
-import { PRESETS, settingsOf, type PresetName, type Settings } from './src/settings';
+import { writeReport } from './src/experiment/write-report';
+import { parseReport } from './src/report/report';
+import { precision, short } from './src/verdict/claim';
 
 const EXIT_CODES = { PASS: 0, FAIL: 1, INCONCLUSIVE: 3 } as const;
 const EXIT_ERROR = 2;
-const EXIT_INTERRUPTED = 130;
+/** As a shell has it: 128 and the signal's number. */
+const EXIT_SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
 const progress = stderrProgress();
 const say = progress.say;
@@ -34,13 +50,20 @@ interface CommonOptions {
   debug?: boolean;
 }
 
-type ReproduceOptions = CommonOptions &
+type ExperimentOptions = CommonOptions &
   Partial<Omit<Settings, 'preset' | 'seed'>> & {
     preset?: PresetName;
     seed: number;
     out?: string;
-    overwrite?: boolean;
   };
+
+type ReproduceOptions = ExperimentOptions & {
+  overwrite?: boolean;
+  sensitivity?: boolean;
+  sensitivityImages?: number;
+  sensitivityTraining?: boolean;
+  tensorboard?: boolean;
+};
 
 interface CurveOptions extends CommonOptions {
   weights: string;
@@ -68,37 +91,42 @@ function commandLine(): Command {
     .configureOutput({ outputError: (text, write) => write(`${text.trim().replaceAll('\n', ' ')}\n`) })
     .exitOverride();
 
-  common(program)
-    .addOption(
-      new Option('--preset <name>', 'what to run (default: full on a GPU, else quick)').choices(PRESETS),
-    )
-    .option('--seed <n>', 'decides every random draw', whole(), 42)
-    .option('--out <dir>', 'where the results go (default: results/<preset>-seed<seed>)')
+  experimentOptions(program, 'independent pairs of runs, of seed, seed + 1, …')
+    .optionsGroup('To do more:')
     .option('--overwrite', 'forget what an earlier run left in the output folder')
-    .optionsGroup("To change one of the preset's values:")
-    .option('--train-size <n>', 'train on the first n images', whole())
-    .option('--small-batch <n>', "SB's batch size", whole())
-    .option('--large-batch <n>', "LB's batch size", whole())
-    .option('--small-epochs <n>', "SB's epochs", whole())
-    .option('--large-epochs <n>', "LB's epochs", whole())
-    .option('--learning-rate <x>', "SB's initial learning rate", real())
-    .option('--large-learning-rate <x>', "LB's (default: SB's times √(LB/SB))", real())
-    .option('--momentum <x>', "SGD's momentum", real())
-    .option('--weight-decay <x>', 'L2 penalty on every parameter', real())
-    .option('--dropout <x>', 'share of activations dropped before the last layer', real())
-    .option('--augment', 'random crops and flips')
-    .option('--no-augment', 'the images as they are')
-    .option('--test-every <n>', 'epochs between evaluations of the test set', whole())
-    .option('--directions <n>', 'random directions', whole())
-    .option('--alphas <list>', 'distances along a direction, such as -1,-0.5,0,0.5,1', numbers())
-    .addOption(new Option('--normalization <name>', 'how directions are scaled').choices(NORMALIZATIONS))
-    .option('--curve-images <n>', 'draw the curves over the first n training images', whole())
-    .option('--test-curves', 'also draw the curves of the test loss')
-    .action(async (options: ReproduceOptions) => {
+    .option('--sensitivity', 'the verdict under every normalization, split, range of α and form of the rise')
+    .option(
+      '--sensitivity-images <n>',
+      `images of each split for it (default: ${SENSITIVITY_IMAGES})`,
+      whole(),
+    )
+    .option('--sensitivity-training', 'LB with the learning rates .01, .04 and .16')
+    .option('--tensorboard', 'also write the training logs as TensorBoard event files')
+    .allowExcessArguments()
+    .action(async (options: ReproduceOptions, { args }: Command) => {
+      if (args.length > 0) {
+        throw new UserError(
+          `unknown command '${args[0]}': there are control, report and curve (see --help).`,
+        );
+      }
       process.exitCode = await reproduce(options);
     });
 
+  experimentOptions(program.command('control'), 'pairs of SB and SB with another order of its batches')
+    .description(
+      'train SB once more from the same initial weights with another order of its batches, and draw its curves: ' +
+        'how much do two runs of one method differ? The report of the same output folder holds it from then on',
+    )
+    .action(control);
+
+  common(program.command('report'))
+    .description('write all of the report anew from what a folder holds, without training')
+    .argument('<dir>', 'an output folder, or one with a report.json alone')
+    .option('--tensorboard', 'also write the training logs as TensorBoard event files')
+    .action(rewriteReport);
+
   common(program.command('curve'))
+    .addOption(engineOption())
     .description("evaluate any SimpleVGG's loss curve; prints JSON with alphas, loss and accuracy on stdout")
     .requiredOption('--weights <file>', "safetensors in PyTorch's layout")
     .addOption(
@@ -121,35 +149,135 @@ function commandLine(): Command {
 }
 
 function common(command: Command): Command {
-  return command
-    .addOption(new Option('--engine <name>', 'what computes').choices(ENGINES).default('auto'))
-    .option('--debug', 'show the stack of an error');
+  return command.option('--debug', 'show the stack of an error');
 }
 
-async function reproduce({ preset, seed, out, overwrite, engine: name, ...changes }: ReproduceOptions) {
+function engineOption(): Option {
+  return new Option('--engine <name>', 'what computes').choices(ENGINES).default('auto');
+}
+
+function experimentOptions(command: Command, seeds: string): Command {
+  return common(command)
+    .addOption(engineOption())
+    .addOption(
+      new Option('--preset <name>', 'what to run (default: full on a GPU, else quick)').choices(PRESETS),
+    )
+    .option('--seed <n>', 'decides every random draw', whole(), 42)
+    .option('--seeds <n>', `${seeds} (default: 3 for full, else 1)`, whole())
+    .option('--out <dir>', 'where the results go (default: results/<preset>-seed<seed>)')
+    .optionsGroup("To change one of the preset's values:")
+    .option('--train-size <n>', 'train on the first n images', whole())
+    .option('--small-batch <n>', "SB's batch size", whole())
+    .option('--large-batch <n>', "LB's batch size", whole())
+    .option('--small-epochs <n>', "SB's epochs", whole())
+    .option('--large-epochs <n>', "LB's epochs", whole())
+    .option('--learning-rate <x>', "SB's initial learning rate", real())
+    .option('--large-learning-rate <x>', "LB's (default: SB's times √(LB/SB))", real())
+    .option('--momentum <x>', "SGD's momentum", real())
+    .option('--weight-decay <x>', 'L2 penalty on every parameter', real())
+    .option('--dropout <x>', 'share of activations dropped before the last layer', real())
+    .option('--augment', 'random crops and flips')
+    .option('--no-augment', 'the images as they are')
+    .option('--test-every <n>', 'epochs between evaluations of the test set', whole())
+    .option('--directions <n>', 'random directions', whole())
+    .option('--alphas <list>', 'distances along a direction, such as -1,-0.5,0,0.5,1', numbers())
+    .addOption(new Option('--normalization <name>', 'how directions are scaled').choices(NORMALIZATIONS))
+    .option('--curve-images <n>', 'draw the curves over the first n training images', whole())
+    .option('--test-curves', 'also draw the curves of the test loss');
+}
+
+async function reproduce(options: ReproduceOptions): Promise<number> {
+  const { sensitivity, sensitivityImages, sensitivityTraining, tensorboard, overwrite, ...experiment } =
+    options;
+  if (sensitivityImages !== undefined && sensitivityImages < 1) {
+    throw new UserError('--sensitivity-images must be at least 1.');
+  }
+  const extras = {
+    sensitivityImages:
+      sensitivity || sensitivityImages ? (sensitivityImages ?? SENSITIVITY_IMAGES) : undefined,
+    learningRates: sensitivityTraining,
+  };
+  const computes = extras.sensitivityImages !== undefined || sensitivityTraining;
+  const context = await begin(experiment, { overwrite, computes });
+  const report = await runExperiment(context, extras);
+  const { path } = context.folder;
+  await writeReport(context.folder.write, report, { tensorboard });
+  say(
+    `Report: ${join(path, 'report.html')} and report.md, picture: ${join(path, 'sharpness_comparison.png')}`,
+  );
+  process.stdout.write(`verdict: ${report.verdict}: ${report.reason}\n`);
+  return EXIT_CODES[report.verdict];
+}
+
+async function control({ seeds, ...options }: ExperimentOptions): Promise<void> {
+  const adopt = GROWING_SETTINGS.filter((key) => key === 'seeds' || options[key] === undefined);
+  const context = await begin(options, { adopt, computes: true });
+  const { folder, settings } = context;
+  const { rise, largestFactor } = await runControl(context, seeds ?? settings.seeds);
+  if (isDone(folder)) await writeReport(folder.write, judge(folder));
+  else say('The report will hold the control when the experiment itself is done.');
+  process.stdout.write(
+    `control: SB with another order of its batches rises ${short(rise.estimate)} times as fast as SB ` +
+      `${precision(rise)}; the largest factor of a pair is ${short(largestFactor)}\n`,
+  );
+}
+
+async function rewriteReport(path: string, options: { tensorboard?: boolean }): Promise<void> {
+  const file = join(path, 'report.json');
+  if (!existsSync(join(path, 'checkpoints')) && !existsSync(file)) {
+    throw new UserError(`${path} holds neither an experiment nor a report.json.`);
+  }
+  hold(path);
+  const folder = reopenRunFolder(path, say);
+  const report = folder ? judge(folder) : parseReport(readFileSync(file, 'utf8'), file);
+  await writeReport(resultWriter(path), report, options);
+  process.stdout.write(`${join(path, 'report.html')}\n`);
+}
+
+/** Makes engine, data and folder ready, and sees to it that the work can be interrupted. */
+async function begin(
+  { preset, seed, out, engine: name, debug: _, ...changes }: ExperimentOptions,
+  options: OpenOptions,
+): Promise<ExperimentContext> {
   // Checked before anything is fetched, though without a GPU's say in the preset yet.
   settingsOf(preset ?? 'quick', seed, changes);
   const engine = await openEngine(name, cacheFolder(), say);
-  const settings = settingsOf(preset ?? (engine.info.device === 'GPU' ? 'full' : 'quick'), seed, changes);
+  const wanted = settingsOf(preset ?? (engine.info.device === 'GPU' ? 'full' : 'quick'), seed, changes);
   if (engine.info.device !== 'GPU')
-    demandMemory(Math.max(settings.smallBatch, settings.largeBatch), availableMemory());
-  const path = out ?? join('results', `${settings.preset}-seed${seed}`);
-  const folder = openRunFolder(path, { settings, environment: environmentOf(engine) }, overwrite ?? false);
-  process.once('SIGINT', () => {
-    say(
-      '\nInterrupted. The same command, without --overwrite, goes on from the last epoch or curve that was done.',
-    );
-    process.exit(EXIT_INTERRUPTED);
-  });
+    demandMemory(Math.max(wanted.smallBatch, wanted.largeBatch), availableMemory());
+  const path = out ?? join('results', `${wanted.preset}-seed${seed}`);
+  hold(path);
+  const beginning = { settings: wanted, environment: environmentOf(engine) };
+  const folder = openRunFolder(path, beginning, { ...options, say });
+  const { settings } = folder.beginning;
+  const signal = untilInterrupted();
   say(`Preset ${settings.preset}, seed ${seed}, on ${engine.info.device}, ${engine.info.threads} threads.`);
   const data = {
-    train: loadCifar10('train', cacheFolder(), say),
+    train: firstImages(loadCifar10('train', cacheFolder(), say), settings.trainSize),
     test: loadCifar10('test', cacheFolder(), say),
   };
-  const report = await runExperiment(engine, data, settings, folder, progress);
-  say(`Report: ${join(path, 'report.md')}, picture: ${join(path, 'sharpness_comparison.png')}`);
-  process.stdout.write(`verdict: ${report.verdict}: ${report.reason}\n`);
-  return EXIT_CODES[report.verdict];
+  return { engine, data, settings, folder, progress, signal };
+}
+
+/** Keeps other processes out of a folder for as long as this one lives. */
+function hold(path: string): void {
+  process.once(
+    'exit',
+    guarded(path, () => holdFolder(path, new Date())),
+  );
+}
+
+/** Aborted by the first Ctrl-C or SIGTERM; the second one ends the process at once, as the system does it. */
+function untilInterrupted(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => {
+      process.exitCode = EXIT_SIGNALS[name];
+      say('\nInterrupted: storing what was done (once more ends at once).');
+      controller.abort(new Interrupted('interrupted'));
+    });
+  }
+  return controller.signal;
 }
 
 async function printCurve(options: CurveOptions): Promise<void> {
@@ -229,6 +357,10 @@ function explain(error: unknown): number {
   if (error instanceof Error && 'code' in error && String(error.code).startsWith('commander.')) {
     // Commander has printed its own line.
     return error.code === 'commander.helpDisplayed' || error.code === 'commander.help' ? 0 : EXIT_ERROR;
+  }
+  if (error instanceof Interrupted) {
+    say('The same command, without --overwrite, goes on from there.');
+    return Number(process.exitCode);
   }
   if (process.argv.includes('--debug'))
     say(error instanceof Error ? (error.stack ?? String(error)) : String(error));

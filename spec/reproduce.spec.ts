@@ -1,5 +1,4 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
@@ -7,27 +6,11 @@ import { initialWeights } from '../src/model/architecture';
 import { writeWeights } from '../src/model/safetensors';
 import { randomStream } from '../src/random';
 import { TINY_VGG } from './support/arbitraries';
+import { reproduce } from './support/command-line';
 import { formulaDirection, formulaWeights, pytorchReference } from './support/fixtures';
 
-const root = join(__dirname, '..');
 const folder = mkdtempSync(join(tmpdir(), 'sharp minima '));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-interface Outcome {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-/** Runs reproduce.ts as a user does. */
-function reproduce(...args: string[]): Promise<Outcome> {
-  const program = [join(root, 'node_modules/ts-node/dist/bin.js'), join(root, 'reproduce.ts'), ...args];
-  return new Promise((resolve) => {
-    execFile(process.execPath, program, { cwd: root }, (error, stdout, stderr) =>
-      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
-    );
-  });
-}
 
 const notWeights = join(folder, 'not weights.safetensors');
 writeFileSync(notWeights, 'no safetensors at all');
@@ -36,6 +19,9 @@ writeWeights(truncated, formulaWeights());
 writeFileSync(truncated, readFileSync(truncated).subarray(0, 1_000_000));
 const otherNetwork = join(folder, 'other.safetensors');
 writeWeights(otherNetwork, initialWeights(TINY_VGG, randomStream(1)));
+const otherReport = join(folder, 'other report');
+mkdirSync(otherReport);
+writeFileSync(join(otherReport, 'report.json'), '{}');
 const aFile = join(folder, 'a file');
 writeFileSync(aFile, 'mine');
 
@@ -51,6 +37,13 @@ describe('bad input ends with exit code 2 and one line that names it', () => {
     [['--alphas=-1,x,1'], "argument '-1,x,1' is invalid"],
     [['--directions', '0'], '--directions'],
     [['--preset', 'smoke', '--out', aFile], 'a file cannot be written'],
+    [['contrl'], "unknown command 'contrl': there are control, report and curve"],
+    [['--seeds', '0'], '--seeds'],
+    [['--sensitivity-images', '0'], '--sensitivity-images must be at least 1'],
+    [['control', '--overwrite'], "unknown option '--overwrite'"],
+    [['report'], "missing required argument 'dir'"],
+    [['report', join(folder, 'nowhere')], 'nowhere holds neither an experiment nor a report.json'],
+    [['report', otherReport], 'report.json is not a report of this version'],
     [['curve'], "required option '--weights <file>' not specified"],
     [['curve', '--weights', join(folder, 'nowhere')], 'nowhere cannot be used as safetensors'],
     [['curve', '--weights', notWeights], 'not weights.safetensors cannot be used as safetensors'],
@@ -68,7 +61,13 @@ describe('bad input ends with exit code 2 and one line that names it', () => {
   test('and leaves a file that was there alone', () => {
     expect(readFileSync(aFile, 'utf8')).toBe('mine');
     expect(readdirSync(folder).sort()).toEqual(
-      ['a file', 'not weights.safetensors', 'other.safetensors', 'truncated.safetensors'].sort(),
+      [
+        'a file',
+        'not weights.safetensors',
+        'other report',
+        'other.safetensors',
+        'truncated.safetensors',
+      ].sort(),
     );
   });
 });

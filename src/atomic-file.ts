@@ -6,9 +6,14 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } fro
 /**
  * Writes a file that appears whole, on the disk, or not at all: to a new file, flushed, renamed.
  *
+ * @param beforeRename what has to happen once the new file is safe, and only then.
  * @throws the system's error; what was there before is still there then.
  */
-export function writeAtomically(file: string, content: string | Uint8Array): void {
+export function writeAtomically(
+  file: string,
+  content: string | Uint8Array,
+  beforeRename: () => void = () => {},
+): void {
   const fresh = `${file}.${randomUUID()}.tmp`;
   try {
     const descriptor = openSync(fresh, 'w');
@@ -18,6 +23,7 @@ export function writeAtomically(file: string, content: string | Uint8Array): voi
     } finally {
       closeSync(descriptor);
     }
+    beforeRename();
     renameSync(fresh, file);
   } catch (error) {
     rmSync(fresh, { force: true });

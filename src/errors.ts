@@ -6,6 +6,11 @@ export class UserError extends Error {
   override name = 'UserError';
 }
 
+/** Why work stopped halfway: the user or the system asked for it, and what was done is stored. */
+export class Interrupted extends Error {
+  override name = 'Interrupted';
+}
+
 /** The message of whatever was thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

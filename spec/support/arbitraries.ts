@@ -15,3 +15,7 @@ export const TINY_VGG: Architecture = {
 
 /** Any seed that a user may give. */
 export const seeds = fc.integer({ min: 0, max: 2 ** 31 });
+
+/** Evenly spread numbers: fast-check's doubles crowd around 0. */
+export const evenly = (low: number, high: number) =>
+  fc.integer({ min: 0, max: 1000 }).map((step) => low + ((high - low) * step) / 1000);

@@ -59,7 +59,7 @@ export function pytorchReference(): PyTorchReference {
   return { ...json, tensors };
 }
 
-export function fixtureJson(name: string): unknown {
+function fixtureJson(name: string): unknown {
   return JSON.parse(readFileSync(join(FOLDER, name), 'utf8'));
 }
 
@@ -105,4 +105,17 @@ function rangeOf({ role, name, fanIn }: TensorSpec): [number, number] {
   if (role === 'batchNorm.bias') return [-0.2, 0.2];
   if (role === 'batchNorm.running') return [-0.1, 0.1];
   return [-1 / Math.sqrt(fanIn), 1 / Math.sqrt(fanIn)];
+}
+
+interface ScipyStatistics {
+  quantiles: { df: number; t: number }[];
+  samples: { values: number[]; mean: number; interval: [number, number] }[];
+  coins: { heads: number; n: number; interval: [number, number]; pValue: number }[];
+  powers: { n: number; effect: number; power: number }[];
+  quadratics: { alphas: number[]; losses: number[]; constant: number; slope: number; curvature: number }[];
+}
+
+/** What SciPy and NumPy say of intervals, tests, power and fits. */
+export function scipyStatistics(): ScipyStatistics {
+  return fixtureJson('scipy-statistics.json') as ScipyStatistics;
 }

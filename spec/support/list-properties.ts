@@ -7,10 +7,10 @@ const SPEC = join(__dirname, '..');
 /** spec/properties.md as it ought to be: every property of every spec, in the words of its test. */
 export function propertiesMarkdown(): string {
   const files = readdirSync(SPEC, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.spec.ts'))
+    .filter((file) => /\.(spec|slow)\.ts$/.test(file))
     .sort();
   const sections = files.map((file) => `## ${file}\n\n${properties(join(SPEC, file)).join('\n')}`);
-  return `# Properties\n\nWhat the specs hold to be true, a line each. Made by \`npx ts-node spec/support/list-properties.ts > spec/properties.md\`.\n\n${sections.join('\n\n')}\n`;
+  return `# Properties\n\nWhat the specs hold to be true, a line each (\`*.slow.ts\` by \`npm run test:slow\`). Made by \`npx ts-node spec/support/list-properties.ts > spec/properties.md\`.\n\n${sections.join('\n\n')}\n`;
 }
 
 function properties(file: string): string[] {
@@ -27,7 +27,7 @@ function properties(file: string): string[] {
 }
 
 function titleOf(call: ts.CallExpression, source: ts.SourceFile): { kind: string; text: string } | undefined {
-  const kind = /^(test|describe)\b/.exec(call.expression.getText(source))?.[1];
+  const kind = /^\(?(?:canMount \? )?(test|describe)\b/.exec(call.expression.getText(source))?.[1];
   const [first] = call.arguments;
   if (!kind || !first || !ts.isStringLiteralLike(first)) return undefined;
   return { kind, text: first.text };

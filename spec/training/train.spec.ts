@@ -1,16 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import type { Engine } from '../../src/engine/engine';
-import { UserError } from '../../src/errors';
-import { initialWeights } from '../../src/model/architecture';
+import { Interrupted, UserError } from '../../src/errors';
+import { initialWeights, isTrainable, tensorSpecs } from '../../src/model/architecture';
 import { trainableNetwork } from '../../src/model/trainable';
 import { randomStream } from '../../src/random';
-import { readCheckpoint, writeCheckpoint } from '../../src/training/checkpoint';
+import { decodeCheckpoint, encodeCheckpoint } from '../../src/training/checkpoint';
 import { sgd } from '../../src/training/sgd';
-import { trainRegime, trainStep, type TrainingConfig, type TrainingState } from '../../src/training/train';
+import { trainRegime, trainStep, type TrainingConfig } from '../../src/training/train';
 import { TINY_VGG } from '../support/arbitraries';
 import { specEngine } from '../support/engine';
 import { sampleBatch, sampleImages } from '../support/fixtures';
@@ -104,25 +101,58 @@ describe('training', () => {
     expect(Buffer.from(images.images).toString('base64')).toBe(before);
   });
 
-  test('that was interrupted after any epoch goes on to the same weights, through a file', async () => {
+  test('that was interrupted after any epoch or step goes on to the same weights, through bytes', async () => {
     const undisturbed = await train();
-    const folder = mkdtempSync(join(tmpdir(), 'sharp minima '));
-    const file = join(folder, 'checkpoint.safetensors');
-    for (const stop of [1, 3]) {
-      class Interruption extends Error {}
-      const onEpoch = ({ epoch }: { epoch: number }, state: () => TrainingState) => {
-        if (epoch !== stop) return;
-        writeCheckpoint(file, state());
-        throw new Interruption();
-      };
-      await expect(trainRegime(engine, TINY_VGG, data, CONFIG, 42, { onEpoch })).rejects.toThrow(
-        Interruption,
-      );
-      const resumed = await trainRegime(engine, TINY_VGG, data, CONFIG, 42, {}, readCheckpoint(file));
+    const steps = CONFIG.epochs * Math.ceil(data.train.count / CONFIG.batchSize);
+    for (let stop = 1; stop <= steps; stop++) {
+      const controller = new AbortController();
+      let stored: Uint8Array | undefined;
+      let done = 0;
+      const interrupted = trainRegime(engine, TINY_VGG, data, CONFIG, 42, {
+        signal: controller.signal,
+        onStep: () => {
+          if (++done === stop) controller.abort(new Interrupted());
+        },
+        onInterrupt: (state) => (stored = encodeCheckpoint(state)),
+      });
+      await expect(interrupted).rejects.toThrow(Interrupted);
+      expect(done).toBe(stop);
+      const state = decodeCheckpoint(stored!);
+      expect(state.history.length * (steps / CONFIG.epochs) + state.stepsDone).toBe(stop);
+      const resumed = await trainRegime(engine, TINY_VGG, data, CONFIG, 42, {}, state);
       expect(resumed.weights).toEqual(undisturbed.weights);
       expect(resumed.history).toEqual(undisturbed.history);
     }
-    rmSync(folder, { recursive: true });
+  });
+
+  test.each([
+    ['crops and flips', { augment: true, dropout: 0 }],
+    ['drops', { augment: false, dropout: 0.5 }],
+  ])('%s anew in each step', async (_, changes) => {
+    const one = sampleImages();
+    const repeated = {
+      count: 48,
+      images: Uint8Array.from({ length: 48 * 3072 }, (_unused, i) => one.images[i % 3072]),
+      labels: new Uint8Array(48).fill(one.labels[0]),
+    };
+    const losses: number[] = [];
+    const still = { ...CONFIG, ...changes, epochs: 1, learningRate: 0, weightDecay: 0 };
+    await trainRegime(engine, TINY_VGG, { train: repeated, test: images }, still, 1, {
+      onStep: ({ loss }) => losses.push(loss),
+    });
+    expect(losses).toHaveLength(2);
+    expect(losses[0]).not.toBe(losses[1]);
+  });
+
+  test('with another batch order starts at the same weights and takes another way', async () => {
+    const [one, other] = [await train(), await train({ batchOrder: 1 })];
+    expect(one.weights).not.toEqual(other.weights);
+    const still = { learningRate: 0, weightDecay: 0 };
+    const [start, otherStart] = [await train(still), await train({ ...still, batchOrder: 1 })];
+    for (const { name } of tensorSpecs(TINY_VGG).filter(isTrainable)) {
+      expect(otherStart.weights.get(name)).toEqual(start.weights.get(name));
+    }
+    expect(otherStart.history).not.toEqual(start.history);
   });
 
   test('stops where the loss is no number, naming epoch, step and batch size', async () => {

@@ -2,7 +2,7 @@ import type { Dataset } from '../data/cifar10';
 import type { Engine } from '../engine/engine';
 import type { Architecture } from '../model/architecture';
 import type { Weights } from '../model/weights';
-import { evaluate, type Evaluation } from '../training/evaluate';
+import { evaluate, type Evaluation, type EvaluationOptions } from '../training/evaluate';
 import { displaced } from './directions';
 
 /** A one-dimensional loss curve: at each α, how the network θ + αd does. */
@@ -27,13 +27,13 @@ export async function computeSharpnessCurve(
   weights: Weights,
   direction: Weights,
   alphas: readonly number[],
-  { known, onImages }: { known?: Evaluation; onImages?: (images: number) => void } = {},
+  { known, ...options }: EvaluationOptions & { readonly known?: Evaluation } = {},
 ): Promise<Curve> {
   const points: Evaluation[] = [];
   for (const alpha of alphas) {
     if (alpha === 0 && known) points.push(known);
     else
-      points.push(await evaluate(engine, architecture, displaced(weights, direction, alpha), data, onImages));
+      points.push(await evaluate(engine, architecture, displaced(weights, direction, alpha), data, options));
   }
   return { alphas, points };
 }

@@ -31,6 +31,8 @@ export interface ChartText {
   readonly subtitle: string;
   readonly xLabel: string;
   readonly yLabel: string;
+  /** What the thin lines of one series are together, such as "3 seeds × 5 directions"; directions unless told. */
+  readonly lines?: string;
 }
 
 /** The blue of the small-batch minimizer; told from the red by every common form of colour vision. */
@@ -96,7 +98,7 @@ export function paintCurves(series: readonly ChartSeries[], text: ChartText, siz
   const sorted = series.map(inOrderOfAlpha);
   const sheet = blankSheet(layoutChart(sorted, size));
   drawTitles(sheet, text);
-  drawLegend(sheet, sorted);
+  drawLegend(sheet, sorted, text.lines);
   for (const panel of sheet.layout.panels) {
     drawAxes(sheet, panel, text);
     drawSeries(sheet, panel, sorted);
@@ -161,9 +163,9 @@ function fitted(text: string, style: TextStyle, room: number): TextStyle {
   return { ...style, size: style.size * Math.min(1, room / width) };
 }
 
-function drawLegend(sheet: Sheet, series: readonly ChartSeries[]): void {
+function drawLegend(sheet: Sheet, series: readonly ChartSeries[], lines?: string): void {
   const { bitmap, layout, regular, bold } = sheet;
-  const note = legendNote(series);
+  const note = legendNote(series, lines);
   const measure = (size: number): number =>
     series.reduce((sum, { label }) => sum + swatchWidth(size) + widthOf(label, bold, size) + 1.6 * size, 0) +
     widthOf(note, regular, NOTE_SIZE * size);
@@ -180,11 +182,12 @@ function drawLegend(sheet: Sheet, series: readonly ChartSeries[]): void {
   write(bitmap, note, { x, y: y + 0.35 * size }, { font: regular, size: NOTE_SIZE * size, colour: GREY });
 }
 
-function legendNote(series: readonly ChartSeries[]): string {
+function legendNote(series: readonly ChartSeries[], lines?: string): string {
   const counts = [...new Set(series.map(({ losses }) => losses.length))];
   const gaps = series.some(({ losses }) => losses.flat().some((loss) => !Number.isFinite(loss)));
   const ending = gaps ? '; gap: not finite' : '';
   if (counts.length === 1 && counts[0] === 1) return `along one direction${ending}`;
+  if (lines) return `thick line: mean of ${lines}; thin: each; band: min to max${ending}`;
   const many = counts.length === 1 ? `${counts[0]} directions` : 'directions';
   return `thick line: mean of ${many}; thin: each direction; band: min to max${ending}`;
 }

@@ -1,128 +1,73 @@
-import type { CurveReport, Report, RunReport } from './report';
+import { reportDocument } from './document';
+import type { Report } from './report';
+import { anchorOf, type Block, type Section, type Table } from './section';
+import { inlinesOf, type Text } from './text';
 
 /** The report for people to read, as Markdown that stands beside its picture. */
 export function reportMarkdown(report: Report): string {
-  return (
-    [
-      `# Do large batches find sharp minima? ${report.verdict}`,
-      `**${report.verdict}**: ${report.reason}.`,
-      `![Loss curves of SB and LB](sharpness_comparison.png)`,
-      scope(report),
-      '## Claims',
-      claimTable(report),
-      '## The two runs',
-      runTable(report.runs),
-      '## Rises along each direction',
-      riseTable(report.curves),
-      riseNote(report.curves),
-      '## How this was made',
-      settingsList(report),
-    ].join('\n\n') + '\n'
-  );
+  const { title, verdict, lead, sections } = reportDocument(report);
+  return `${[`# ${escaped(title)} ${verdict}`, ...lead.map(written), ...sections.flatMap(sectionLines)].join('\n\n')}\n`;
 }
 
-function scope({ runs, preset }: Report): string {
-  const seeds = new Set(runs.map(({ seed }) => seed)).size;
-  const words =
-    seeds === 1
-      ? 'One seed was run: the interval is over random directions, and the verdict is about these two minimizers, not yet about the two methods.'
-      : `${seeds} seeds were run.`;
-  const changed = preset.changed.length
-    ? ` Flags changed the preset's ${preset.changed.join(', ')}: its usual verdict may not carry over.`
-    : '';
-  return words + changed;
+function sectionLines({ title, level, blocks }: Section): string[] {
+  const tables = blocks.filter((block) => 'table' in block).length;
+  const lines = blocks.flatMap((block) => blockLines(block, tables > 1));
+  return [`${'#'.repeat(level)} ${escaped(title)}`, ...lines];
 }
 
-function claimTable({ claims }: Report): string {
-  return table(
-    ['claim', 'verdict', 'estimate', '95% interval', 'n', 'why'],
-    claims.map(({ statement, verdict, estimate, interval, n, reason }) => [
-      statement,
-      `**${verdict}**`,
-      number(estimate),
-      n > 1 ? `${number(interval[0])} to ${number(interval[1])}` : '–',
-      String(n),
-      reason,
-    ]),
-  );
+/** @param named whether a table needs its name, having others beside it. */
+function blockLines(block: Block, named: boolean): string[] {
+  if ('paragraph' in block) return [written(block.paragraph)];
+  if ('list' in block) return [block.list.map((item) => `- ${written(item)}`).join('\n')];
+  if ('table' in block) return [...(named ? [`*${escaped(block.table.name)}*`] : []), table(block.table)];
+  if ('code' in block) return [fenced(block.code)];
+  // The one figure that is a file of its own.
+  return block.figure === 'curves' ? ['![Loss curves of SB and LB](sharpness_comparison.png)'] : [];
 }
 
-function runTable(runs: readonly RunReport[]): string {
-  return table(
-    ['run', 'batch size', 'epochs', 'train loss', 'train accuracy', 'test loss', 'test accuracy', 'seconds'],
-    runs.map(({ regime, seed, batchSize, epochs, train, test, seconds }) => [
-      `${regime}, seed ${seed}`,
-      String(batchSize),
-      String(epochs),
-      number(train.loss),
-      percent(train.accuracy),
-      number(test.loss),
-      percent(test.accuracy),
-      seconds.toFixed(0),
-    ]),
-  );
-}
-
-function riseTable(curves: readonly CurveReport[]): string {
-  const small = curves.filter(({ regime }) => regime === 'SB');
-  return table(
-    ['seed', 'direction', 'split', 'SB rise', 'LB rise', 'ratio', 'SB error rise', 'LB error rise'],
-    small.map((sb) => {
-      const lb = curves.find(
-        ({ regime, seed, direction, split }) =>
-          regime === 'LB' && seed === sb.seed && direction === sb.direction && split === sb.split,
-      );
-      return [
-        String(sb.seed),
-        String(sb.direction),
-        sb.split,
-        number(sb.rise),
-        number(lb?.rise ?? NaN),
-        number((lb?.rise ?? NaN) / sb.rise),
-        number(sb.errorRise),
-        number(lb?.errorRise ?? NaN),
-      ];
-    }),
-  );
-}
-
-function riseNote(curves: readonly CurveReport[]): string {
-  const { alphas, images, normalization } = curves.find(({ split }) => split === 'train')!;
-  const added = Math.max(
-    0,
-    ...curves.flatMap(({ lossStandardError }) => lossStandardError).filter(Number.isFinite),
-  );
-  const part =
-    added > 0
-      ? ` Only a part of the training images was taken, which adds a standard error of up to ${number(added)} nats to a loss.`
-      : '';
-  return (
-    `A rise is the mean over ${alphas.length} alphas in [${Math.min(...alphas)}, ${Math.max(...alphas)}] of ` +
-    `L(θ + αd) − L(θ) in nats, over ${images} training images in evaluation mode, with ${normalization} normalization; ` +
-    'the error rise is the same of the error rate, which does not depend on the scale of the logits. ' +
-    'SB and LB are perturbed by the same noise in each direction. Most of a rise comes from the largest |α|, far ' +
-    'from the minimizer.' +
-    part
-  );
-}
-
-function settingsList({ preset, environment }: Report): string {
-  const lines = [...Object.entries(environment), ...Object.entries(preset)].map(
-    ([name, value]) => `- ${name}: ${Array.isArray(value) ? value.join(', ') || 'none' : String(value)}`,
-  );
-  return lines.join('\n');
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+function table({ head, rows }: Table): string {
   const line = (cells: readonly string[]) =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+  return [
+    line(head.map(escaped)),
+    line(head.map(() => '---')),
+    ...rows.map((row) => line(row.map(written))),
+  ].join('\n');
 }
 
-function number(value: number): string {
-  return Number.isFinite(value) ? String(Number(value.toPrecision(4))) : 'n/a';
+function written(text: Text): string {
+  return inlinesOf(text)
+    .map((inline) => {
+      if (typeof inline === 'string') return escaped(inline);
+      if ('code' in inline) return codeSpan(inline.code);
+      return 'verdict' in inline
+        ? `**${inline.verdict}**`
+        : `[${escaped(inline.section)}](#${anchorOf(inline.section)})`;
+    })
+    .join('');
 }
 
-function percent(share: number): string {
-  return `${(100 * share).toFixed(2)}%`;
+/** Words that Markdown would take for something else. An underscore within a word and a lone & are left alone. */
+function escaped(text: string): string {
+  return text
+    .replace(/\s+/g, ' ')
+    .replace(/[\\`*~[\]]/g, '\\$&')
+    .replace(/<(?=[a-z/!?])/gi, '\\<')
+    .replace(/&(?=#?\w+;)/g, '\\&')
+    .replace(/(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, '\\_');
+}
+
+/** In as many backticks as it takes to hold the code's own. */
+function codeSpan(code: string): string {
+  const fence = '`'.repeat(longestRun(code) + 1);
+  return longestRun(code) > 0 ? `${fence} ${code} ${fence}` : `${fence}${code}${fence}`;
+}
+
+function fenced(code: string): string {
+  const fence = '`'.repeat(Math.max(3, longestRun(code) + 1));
+  return `${fence}\n${code}\n${fence}`;
+}
+
+function longestRun(code: string): number {
+  return Math.max(0, ...(code.match(/`+/g) ?? []).map((run) => run.length));
 }

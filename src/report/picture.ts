@@ -1,12 +1,22 @@
-import { drawCurves, LARGE_BATCH_COLOUR, SMALL_BATCH_COLOUR, type ChartSeries } from './chart';
-import type { Report } from './report';
+import {
+  drawCurves,
+  LARGE_BATCH_COLOUR,
+  SMALL_BATCH_COLOUR,
+  type ChartSeries,
+  type ChartText,
+} from './chart';
+import { distinct, seedsOf } from './pairs';
+import type { CurveReport, Report } from './report';
+import { count, namedSeeds } from './text';
 
-/** sharpness_comparison.png: the training-loss curves of SB in blue and LB in red. */
+/**
+ * sharpness_comparison.png: the training-loss curves of SB in blue and LB in red, a thin line for each seed and
+ * direction and a thick one for the mean of them all.
+ */
 export function drawReport(report: Report): Promise<Buffer> {
-  const { preset, runs, curves, verdict } = report;
-  const [{ normalization, images }] = curves;
+  const { runs, curves } = report;
   const series = (regime: 'SB' | 'LB', colour: string): ChartSeries => {
-    const own = curves.filter((curve) => curve.regime === regime && curve.split === 'train');
+    const own = trainingCurves(curves, regime);
     const { batchSize } = runs.find((run) => run.regime === regime)!;
     return {
       label: `${regime}, batch size ${batchSize}`,
@@ -15,13 +25,30 @@ export function drawReport(report: Report): Promise<Buffer> {
       losses: own.map(({ loss }) => loss.map((value) => (Number.isFinite(value) ? value : null))),
     };
   };
-  const directions = curves.filter(({ regime, split }) => regime === 'SB' && split === 'train').length;
-  return drawCurves([series('SB', SMALL_BATCH_COLOUR), series('LB', LARGE_BATCH_COLOUR)], {
+  return drawCurves(
+    [series('SB', SMALL_BATCH_COLOUR), series('LB', LARGE_BATCH_COLOUR)],
+    pictureText(report),
+  );
+}
+
+/** The picture's words, which say what was drawn. */
+export function pictureText(report: Report): ChartText {
+  const { preset, curves, verdict } = report;
+  const [{ normalization, images }] = trainingCurves(curves, 'SB');
+  const seeds = seedsOf(report);
+  const directions = distinct(trainingCurves(curves, 'SB').map(({ direction }) => direction)).length;
+  const several = seeds.length > 1;
+  const common = {
     title: `Training loss around the SB and LB minimizers: ${verdict}`,
     subtitle:
-      `SimpleVGG on CIFAR-10, preset ${preset.preset}, seed ${runs[0].seed}; ${directions} random ` +
-      `direction${directions === 1 ? '' : 's'}, normalization ${normalization}, ${images} images`,
+      `SimpleVGG on CIFAR-10, preset ${preset.preset}, ${several ? 'seeds' : 'seed'} ${namedSeeds(seeds)}; ` +
+      `${count(directions, 'random direction')}${several ? ' each' : ''}, normalization ${normalization}, ${images} images`,
     xLabel: 'α, distance along the direction',
     yLabel: 'training loss (nats)',
-  });
+  };
+  return several ? { ...common, lines: `${seeds.length} seeds × ${count(directions, 'direction')}` } : common;
+}
+
+function trainingCurves(curves: readonly CurveReport[], regime: CurveReport['regime']): CurveReport[] {
+  return curves.filter((curve) => curve.regime === regime && curve.split === 'train');
 }

@@ -1,74 +1,214 @@
-import type { Split } from '../data/cifar10';
-import type { Evaluation } from '../training/evaluate';
-import type { EpochRecord, Regime } from '../training/train';
-import type { Claim, Verdict } from '../verdict/claims';
+import { z } from 'zod';
+import { UserError } from '../errors';
+import { anyNumber, epochRecordSchema, evaluationSchema } from '../training/checkpoint';
 
 // What a run found, as one value: report.json is it, and every other form of the report is drawn from it.
+// Its JSON Schema is report.schema.json beside this file.
 
-export interface RunReport {
-  readonly regime: Regime;
-  readonly seed: number;
-  readonly batchSize: number;
-  readonly epochs: number;
-  /** Over the run's whole training set and the whole test set, in evaluation mode. */
-  readonly train: Evaluation;
-  readonly test: Evaluation;
-  /** Of the safetensors file. */
-  readonly weightsSha256: string;
-  /** Of training, wall time. */
-  readonly seconds: number;
-  readonly history: readonly EpochRecord[];
-}
+const REGIMES = ['SB', 'LB'] as const;
+const VERDICTS = ['PASS', 'FAIL', 'INCONCLUSIVE'] as const;
 
-export interface CurveReport {
-  readonly regime: Regime;
-  readonly seed: number;
-  /** From 0. */
-  readonly direction: number;
-  /** What `curve --direction-seed` takes to draw the same curve. */
-  readonly directionSeed: number;
-  readonly split: Split;
-  readonly normalization: string;
-  readonly images: number;
-  readonly alphas: readonly number[];
-  readonly loss: readonly number[];
-  /** What taking a part of the images adds to the error of each loss, in nats; 0 where all were taken. */
-  readonly lossStandardError: readonly number[];
-  readonly accuracy: readonly number[];
-  /** Mean over the alphas of the loss less that at 0, in nats. */
-  readonly rise: number;
-  /** The same of the error rate, which does not depend on the scale of the logits. */
-  readonly errorRise: number;
-}
+const estimate = {
+  estimate: anyNumber,
+  interval: z.tuple([anyNumber, anyNumber]).readonly().describe('95% interval; null where there is none'),
+  n: z.number().int().describe('observations behind the interval'),
+  over: z.enum(['directions', 'seeds', 'images', 'points']).describe('what the observations are'),
+};
 
-export interface EnvironmentReport {
-  readonly engine: string;
-  readonly engineVersion: string;
-  readonly device: string;
-  readonly threads: number;
-  readonly node: string;
-  readonly platform: string;
-  /** Of the project's own code; null where it is no git checkout. */
-  readonly commit: string | null;
-  /** Of the training images and labels. */
-  readonly dataSha256: string;
-}
+const bySeed = z
+  .array(z.object({ seed: z.number().int(), ...estimate }))
+  .readonly()
+  .describe("each seed by itself; its interval is over that seed's directions or images, never over seeds");
 
-export interface Report {
-  readonly verdict: Verdict;
-  readonly reason: string;
-  readonly claims: readonly Claim[];
-  readonly runs: readonly RunReport[];
-  readonly curves: readonly CurveReport[];
-  readonly environment: EnvironmentReport;
-  /** Every value used, the preset's name among them, and which of them a flag changed. */
-  readonly preset: Readonly<Record<string, unknown>> & {
-    readonly preset: string;
-    readonly changed: readonly string[];
-  };
-}
+const claimSchema = z.object({
+  id: z.string(),
+  statement: z.string(),
+  verdict: z.enum(VERDICTS),
+  reason: z.string().describe('why the verdict is what it is'),
+  ...estimate,
+  unit: z
+    .enum(['ratio', 'nats', 'share'])
+    .describe('of the estimate; 1 is no difference of a ratio, 0 of the others'),
+  shownBy: z.string().describe('the section of the report whose figure or table shows it'),
+  bySeed,
+});
+
+const measureSchema = z.object({
+  id: z.string(),
+  statement: z.string(),
+  regime: z.enum(REGIMES).nullable().describe('null where it compares the two'),
+  ...estimate,
+});
+
+const runSchema = z.object({
+  regime: z.enum(REGIMES),
+  seed: z.number().int(),
+  batchSize: z.number().int(),
+  epochs: z.number().int(),
+  learningRate: z.number().describe('of the first epoch'),
+  train: evaluationSchema.describe('over the whole training set of the run, in evaluation mode'),
+  test: evaluationSchema.describe('over the whole test set, in evaluation mode'),
+  distanceFromStart: anyNumber.describe('Euclidean, over all trainable parameters'),
+  weightsSha256: z.string().describe('of the safetensors file'),
+  seconds: z.number().describe('of training, wall time'),
+  history: z.array(epochRecordSchema).readonly(),
+});
+
+const curveSchema = z.object({
+  regime: z.enum(REGIMES),
+  seed: z.number().int(),
+  direction: z.number().int().describe('from 0'),
+  directionSeed: z.number().int().describe('what `curve --direction-seed` takes to draw the same curve'),
+  split: z.enum(['train', 'test']),
+  normalization: z.string(),
+  images: z.number().int(),
+  alphas: z.array(z.number()).readonly(),
+  loss: z.array(anyNumber).readonly().describe('in nats, one an alpha'),
+  lossStandardError: z
+    .array(anyNumber)
+    .readonly()
+    .describe(
+      'what taking a part of the images adds to the error of each loss, in nats; 0 where all were taken',
+    ),
+  accuracy: z.array(anyNumber).readonly(),
+  rise: anyNumber.describe('mean over the alphas of the loss less that at 0, in nats'),
+  errorRise: anyNumber.describe(
+    'the same of the error rate, which does not depend on the scale of the logits',
+  ),
+  curvature: anyNumber.describe('c of the quadratic a + bα + cα² of least squares, in nats'),
+});
+
+const comparison = {
+  ...estimate,
+  bySeed,
+};
+
+const controlSchema = z.object({
+  statement: z.string(),
+  rise: z.object(comparison),
+  curvature: z.object(comparison),
+  largestFactor: anyNumber.describe('by which any pair differs in its rise, up or down'),
+  runs: z.array(runSchema).readonly().describe('SB with another batch order'),
+  curves: z.array(curveSchema).readonly(),
+  curvatureCurves: z.array(curveSchema).readonly(),
+});
+
+const powerSchema = z.object({
+  ratio: z.number().describe('the true ratio asked after'),
+  n: z.number().int(),
+  over: z.enum(['directions', 'seeds']),
+  spread: anyNumber.describe('standard deviation of the log ratios'),
+  power: anyNumber.describe('probability that the interval would have left out 1'),
+  deciding: anyNumber.describe(
+    'the smallest number of observations whose interval would leave out 1 at the estimate and spread found; null where there is none',
+  ),
+});
+
+const sensitivitySchema = z.object({
+  seed: z.number().int(),
+  directions: z.number().int(),
+  images: z.object({ train: z.number().int(), test: z.number().int() }),
+  alphas: z.array(z.number()).readonly(),
+  rows: z
+    .array(
+      z.object({
+        normalization: z.string(),
+        split: z.enum(['train', 'test']),
+        range: z.number().describe('largest |α| taken'),
+        rise: z.enum(['mean', 'maximum', 'curvature']).describe('what is taken as the rise'),
+        verdict: z.enum(VERDICTS),
+        ...estimate,
+      }),
+    )
+    .readonly(),
+});
+
+const trainingSensitivitySchema = z.object({
+  seed: z.number().int(),
+  rows: z
+    .array(
+      z.object({
+        learningRate: z.number().describe("LB's, of the first epoch"),
+        diverged: z.string().nullable().describe('where the loss stopped being a number'),
+        train: evaluationSchema.nullable(),
+        test: evaluationSchema.nullable(),
+        comparable: z.boolean().describe("whether its training loss is comparable with SB's"),
+        verdict: z.enum(VERDICTS).describe('of "LB rises faster" with this learning rate'),
+        ...estimate,
+      }),
+    )
+    .readonly(),
+});
+
+export const reportSchema = z.object({
+  verdict: z.enum(VERDICTS),
+  reason: z.string(),
+  claims: z.array(claimSchema).readonly(),
+  measures: z.array(measureSchema).readonly().describe('reported beside the claims, without a verdict'),
+  power: powerSchema,
+  runs: z.array(runSchema).readonly(),
+  curves: z.array(curveSchema).readonly(),
+  curvatureCurves: z.array(curveSchema).readonly().describe('on a grid of their own, near the minimizer'),
+  generalization: z
+    .array(
+      z.object({
+        seed: z.number().int(),
+        images: z.number().int(),
+        onlySmallBatchRight: z.number().int(),
+        onlyLargeBatchRight: z.number().int(),
+        lossDifference: anyNumber.describe("mean over the test images of LB's loss less SB's, in nats"),
+        lossDifferenceError: anyNumber.describe('its standard error'),
+      }),
+    )
+    .readonly(),
+  control: controlSchema
+    .nullable()
+    .describe('SB against SB with another batch order; null where none was run'),
+  sensitivity: sensitivitySchema.nullable(),
+  trainingSensitivity: trainingSensitivitySchema.nullable(),
+  environment: z.object({
+    engine: z.string(),
+    engineVersion: z.string(),
+    device: z.string(),
+    threads: z.number().int(),
+    node: z.string(),
+    platform: z.string(),
+    commit: z.string().nullable().describe("of the project's own code; null where it is no git checkout"),
+    dataSha256: z.string().describe('of the training images and labels'),
+  }),
+  command: z.string().describe('what makes this report again'),
+  preset: z
+    .looseObject({ preset: z.string(), changed: z.array(z.string()).readonly() })
+    .readonly()
+    .describe('every value used, and which of them a flag changed'),
+});
+
+/** A report. What is not known or not finite is NaN, null in report.json. */
+export type Report = z.output<typeof reportSchema>;
+export type RunReport = Report['runs'][number];
+export type CurveReport = Report['curves'][number];
+export type EnvironmentReport = Report['environment'];
+export type ControlReport = NonNullable<Report['control']>;
 
 /** report.json: what is not finite becomes null, as JSON has no other word for it. */
 export function reportJson(report: Report): string {
   return `${JSON.stringify(report, null, 2)}\n`;
+}
+
+/**
+ * The report in the text of a report.json.
+ *
+ * @throws UserError if it is none.
+ */
+export function parseReport(text: string, file: string): Report {
+  try {
+    return reportSchema.parse(JSON.parse(text));
+  } catch {
+    throw new UserError(`${file} is not a report of this version of the program.`);
+  }
+}
+
+/** The JSON Schema of report.json. */
+export function reportJsonSchema(): object {
+  return z.toJSONSchema(reportSchema, { io: 'input', target: 'draft-2020-12' });
 }

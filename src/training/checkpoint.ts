@@ -1,66 +1,58 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { writeAtomically } from '../atomic-file';
-import { messageOf, UserError } from '../errors';
 import { decodeSafetensors, encodeSafetensors } from '../model/safetensors';
 import type { HostTensor } from '../model/weights';
 import type { TrainingState } from './train';
 
 /** JSON has no NaN or infinity: they are stored as null and come back as NaN. */
-const anyNumber = z
+export const anyNumber = z
   .number()
   .nullable()
   .transform((value) => value ?? NaN);
 
 /** Schema of an evaluation, as files hold it. */
 export const evaluationSchema = z.object({
-  loss: anyNumber,
-  accuracy: anyNumber,
-  lossStandardError: anyNumber,
+  loss: anyNumber.describe('mean cross entropy in nats'),
+  accuracy: anyNumber.describe('share of the images that are classified right, in [0, 1]'),
+  lossStandardError: anyNumber.describe('of the loss if the images are a sample of many more, in nats'),
 });
 
 /** Schema of an epoch's record, as files hold it. */
 export const epochRecordSchema = z.object({
   epoch: z.number().int().positive(),
   learningRate: z.number(),
-  trainingModeLoss: z.number(),
-  test: evaluationSchema.nullable(),
+  trainingModeLoss: z.number().describe('mean over the epoch of the loss before each step, in nats'),
+  test: evaluationSchema.nullable().describe('of the whole test set; null after most epochs'),
 });
 
-const metadataSchema = z.object({ history: z.array(epochRecordSchema), seconds: z.number() });
+const metadataSchema = z.object({
+  history: z.array(epochRecordSchema),
+  seconds: z.number(),
+  stepsDone: z.number().int(),
+  lossSum: z.number(),
+});
 
 const VELOCITY = 'velocity.';
 
-/** Writes where a training stands. The file appears whole or the one before it stays. */
-export function writeCheckpoint(
-  file: string,
-  { weights, velocities, history, seconds }: TrainingState,
-): void {
+/** Where a training stands, as safetensors: weights and running statistics, velocities, and its notes. */
+export function encodeCheckpoint({ weights, velocities, ...notes }: TrainingState): Uint8Array {
   const tensors = new Map(weights);
   for (const [name, velocity] of velocities) tensors.set(VELOCITY + name, velocity);
-  writeAtomically(file, encodeSafetensors(tensors, { training: JSON.stringify({ history, seconds }) }));
+  return encodeSafetensors(tensors, { training: JSON.stringify(notes) });
 }
 
 /**
- * Reads a checkpoint.
+ * What {@link encodeCheckpoint} made.
  *
- * @returns undefined if there is none.
- * @throws UserError if it is damaged.
+ * @throws if it is anything else.
  */
-export function readCheckpoint(file: string): TrainingState | undefined {
-  if (!existsSync(file)) return undefined;
-  try {
-    const { tensors, metadata } = decodeSafetensors(readFileSync(file));
-    const { history, seconds } = metadataSchema.parse(JSON.parse(metadata.training ?? ''));
-    const weights = new Map<string, HostTensor>();
-    const velocities = new Map<string, HostTensor>();
-    for (const [name, tensor] of tensors) {
-      if (name.startsWith(VELOCITY)) velocities.set(name.slice(VELOCITY.length), tensor);
-      else weights.set(name, tensor);
-    }
-    return { weights, velocities, history, seconds };
-  } catch (error) {
-    const reason = error instanceof z.ZodError ? 'its notes are not those of a training' : messageOf(error);
-    throw new UserError(`The checkpoint ${file} is damaged (${reason}): delete it to train anew.`);
+export function decodeCheckpoint(bytes: Uint8Array): TrainingState {
+  const { tensors, metadata } = decodeSafetensors(bytes);
+  const notes = metadataSchema.parse(JSON.parse(metadata.training ?? ''));
+  const weights = new Map<string, HostTensor>();
+  const velocities = new Map<string, HostTensor>();
+  for (const [name, tensor] of tensors) {
+    if (name.startsWith(VELOCITY)) velocities.set(name.slice(VELOCITY.length), tensor);
+    else weights.set(name, tensor);
   }
+  return { weights, velocities, ...notes };
 }

@@ -18,46 +18,62 @@ export interface Evaluation {
   readonly lossStandardError: number;
 }
 
+/** What a network makes of each image of a data set. */
+export interface ImageResults {
+  /** Cross entropy in nats, [count]. */
+  readonly losses: Float32Array;
+  /** 1 where the largest logit is the label's, else 0, [count]. */
+  readonly correct: Uint8Array;
+}
+
+/** How an evaluation is followed and stopped. */
+export interface EvaluationOptions {
+  /** Called with the number of images done since the last call. */
+  readonly onImages?: (images: number) => void;
+  /** Where it is aborted, its reason is thrown before the next batch. */
+  readonly signal?: AbortSignal;
+}
+
 /** Images a kernel call; the measured optimum is flat from 128 to 512. */
 const EVALUATION_BATCH = 250;
 
-/**
- * Loss and accuracy of weights over a whole data set. Batch norm uses its running statistics, dropout is off.
- *
- * @param onImages called with the number of images done since the last call.
- */
+/** Loss and accuracy of weights over a whole data set. Batch norm uses its running statistics, dropout is off. */
 export async function evaluate(
   engine: Engine,
   architecture: Architecture,
   weights: Weights,
   dataset: Dataset,
-  onImages: (images: number) => void = () => {},
+  options: EvaluationOptions = {},
 ): Promise<Evaluation> {
+  return summarize(await evaluateImages(engine, architecture, weights, dataset, options));
+}
+
+/** The same, image by image. */
+export async function evaluateImages(
+  engine: Engine,
+  architecture: Architecture,
+  weights: Weights,
+  dataset: Dataset,
+  { onImages, signal }: EvaluationOptions = {},
+): Promise<ImageResults> {
   const network = evaluator(engine, architecture, weights);
-  // In double precision and the data set's order, so that the sum does not depend on the batches.
-  let sum = 0;
-  let sumOfSquares = 0;
-  let correct = 0;
+  const losses = new Float32Array(dataset.count);
+  const correct = new Uint8Array(dataset.count);
   try {
     for (let from = 0; from < dataset.count; from += EVALUATION_BATCH) {
       const batch = sliceBatch(dataset, from, Math.min(from + EVALUATION_BATCH, dataset.count));
-      const { losses, hits } = evaluateBatch(batch);
-      for (const loss of losses) {
-        sum += loss;
-        sumOfSquares += loss * loss;
-      }
-      correct += hits;
-      onImages(batch.size);
+      const results = evaluateBatch(batch);
+      losses.set(results.losses, from);
+      correct.set(results.correct, from);
+      onImages?.(batch.size);
       // Lets signals and the progress display have their turn.
       await setImmediate();
+      signal?.throwIfAborted();
     }
   } finally {
     network.dispose();
   }
-  const n = dataset.count;
-  const loss = sum / n;
-  const variance = Math.max(0, sumOfSquares / n - loss * loss);
-  return { loss, accuracy: correct / n, lossStandardError: Math.sqrt(variance / n) };
+  return { losses, correct };
 
   function evaluateBatch(batch: ReturnType<typeof sliceBatch>) {
     return tf.tidy(() => {
@@ -65,8 +81,23 @@ export async function evaluate(
       const logits = network.logits(images);
       const labels = tf.tensor1d(Int32Array.from(batch.labels), 'int32');
       const { losses } = engine.kernels.softmaxCrossEntropy(logits, labels);
-      const hits = logits.argMax(1).equal(labels).sum();
-      return { losses: losses.dataSync<'float32'>(), hits: hits.dataSync()[0] };
+      const correct = logits.argMax(1).equal(labels);
+      return { losses: losses.dataSync<'float32'>(), correct: correct.dataSync() };
     });
   }
+}
+
+/** Mean loss and accuracy of single images, summed in double precision in the data set's order. */
+export function summarize({ losses, correct }: ImageResults): Evaluation {
+  const n = losses.length;
+  let sum = 0;
+  let sumOfSquares = 0;
+  for (const loss of losses) {
+    sum += loss;
+    sumOfSquares += loss * loss;
+  }
+  const hits = correct.reduce((count, hit) => count + hit, 0);
+  const loss = sum / n;
+  const variance = Math.max(0, sumOfSquares / n - loss * loss);
+  return { loss, accuracy: hits / n, lossStandardError: Math.sqrt(variance / n) };
 }

@@ -4,7 +4,7 @@ import { gatherBatch, inBatches, type Batch } from '../data/batches';
 import type { Dataset } from '../data/cifar10';
 import { standardize } from '../data/standardize';
 import type { Engine } from '../engine/engine';
-import { UserError } from '../errors';
+import { Interrupted, UserError } from '../errors';
 import { initialWeights, type Architecture } from '../model/architecture';
 import { trainableNetwork, type TrainableNetwork } from '../model/trainable';
 import type { Weights } from '../model/weights';
@@ -32,6 +32,8 @@ export interface TrainingConfig {
   readonly augment: boolean;
   /** The test set is evaluated after every so many epochs, and after the last. */
   readonly testEvery: number;
+  /** Another number gives another order of the batches from the same initial weights; 0 unless told. */
+  readonly batchOrder?: number;
 }
 
 /** What an epoch left behind. */
@@ -53,30 +55,41 @@ export interface TrainingResult {
 }
 
 /**
- * Where a training stands between two epochs: all that is needed to go on as if it had never stopped, since
- * each epoch draws from random streams of its own.
+ * Where a training stands between two steps: all that is needed to go on as if it had never stopped, since
+ * each step draws from random streams of its own.
  */
 export interface TrainingState extends TrainingResult {
   /** SGD's velocity of every trainable parameter, in PyTorch's layout. */
   readonly velocities: Weights;
+  /** Steps done of the epoch under way, and the sum over their images of the loss. */
+  readonly stepsDone: number;
+  readonly lossSum: number;
 }
 
-/** Told while a training goes on. */
+/** Told while a training goes on, and how it is stopped. */
 export interface TrainingProgress {
   onStep?(step: { epoch: number; loss: number; images: number }): void;
   onEpoch?(record: EpochRecord, state: () => TrainingState): void;
+  /** The last that is heard of a training whose signal was aborted. */
+  onInterrupt?(state: TrainingState): void;
+  /** Where it is aborted with an {@link Interrupted}, that is thrown after the step under way. */
+  readonly signal?: AbortSignal;
+}
+
+/** The loss of a training stopped being a number. */
+export class Diverged extends UserError {
+  override name = 'Diverged';
 }
 
 /**
  * Trains a network by SGD with momentum from the initial weights that the seed gives.
  *
- * The seed alone decides the initial weights, the order of the images in each epoch, the augmentation and the
- * dropout masks, each from its own stream; the engine and its number of threads decide the rounding. All four
+ * The seed alone decides the initial weights, the order of the images in each epoch, and the augmentation and
+ * the dropout masks of each step, each from its own stream; the engine and its number of threads decide the rounding. All four
  * being equal, the result is the same to the last bit.
  *
  * @param resumed where an earlier, interrupted call with the same arguments stood.
- * @param clock milliseconds of a clock that does not run backwards.
- * @throws UserError if the loss stops being a number, naming epoch and step.
+ * @throws Diverged if the loss stops being a number, naming epoch and step.
  */
 export async function trainRegime(
   engine: Engine,
@@ -86,58 +99,72 @@ export async function trainRegime(
   seed: number,
   progress: TrainingProgress = {},
   resumed?: TrainingState,
-  clock: () => number = () => performance.now(),
 ): Promise<TrainingResult> {
-  const begin = clock();
+  const begin = performance.now();
   const start = resumed?.weights ?? initialWeights(architecture, randomStream(seed, 'weights'));
   const network = trainableNetwork(engine, architecture, start);
   const optimizer = sgd(engine, network, config, resumed?.velocities);
   const history: EpochRecord[] = [...(resumed?.history ?? [])];
-  const seconds = () => (resumed?.seconds ?? 0) + (clock() - begin) / 1000;
+  let { stepsDone, lossSum } = resumed ?? { stepsDone: 0, lossSum: 0 };
+  const seconds = () => (resumed?.seconds ?? 0) + (performance.now() - begin) / 1000;
   const state = () => ({
     weights: network.weights(),
     velocities: optimizer.velocities(),
     history: [...history],
     seconds: seconds(),
+    stepsDone,
+    lossSum,
   });
+  const { signal } = progress;
   try {
     for (let epoch = history.length + 1; epoch <= config.epochs; epoch++) {
       const learningRate = cosineAnnealing(config.learningRate, epoch - 1, config.epochs);
-      const trainingModeLoss = await trainEpoch(epoch, learningRate);
+      await trainEpoch(epoch, learningRate);
       const dueForTest = epoch % config.testEvery === 0 || epoch === config.epochs;
-      const test = dueForTest ? await evaluate(engine, architecture, network.weights(), data.test) : null;
-      const record = { epoch, learningRate, trainingModeLoss, test };
+      const test = dueForTest
+        ? await evaluate(engine, architecture, network.weights(), data.test, { signal })
+        : null;
+      const record = { epoch, learningRate, trainingModeLoss: lossSum / data.train.count, test };
       history.push(record);
+      [stepsDone, lossSum] = [0, 0];
       progress.onEpoch?.(record, state);
     }
     return { weights: network.weights(), history, seconds: seconds() };
+  } catch (error) {
+    if (error instanceof Interrupted) progress.onInterrupt?.(state());
+    throw error;
   } finally {
     optimizer.dispose();
     network.dispose();
   }
 
-  async function trainEpoch(epoch: number, learningRate: number): Promise<number> {
-    const order = permutation(data.train.count, randomStream(seed, 'order', epoch));
-    const augmentation = config.augment ? randomStream(seed, 'augmentation', epoch) : undefined;
-    const dropout = { rate: config.dropout, random: randomStream(seed, 'dropout', epoch) };
-    let lossSum = 0;
-    let step = 0;
-    for (const indices of inBatches(order, config.batchSize)) {
-      step++;
+  /** Takes the steps of an epoch that are not done yet. */
+  async function trainEpoch(epoch: number, learningRate: number): Promise<void> {
+    const order = permutation(data.train.count, randomStream(seed, ...orderPurpose(epoch)));
+    for (const [index, indices] of [...inBatches(order, config.batchSize)].entries()) {
+      const step = index + 1;
+      if (step <= stepsDone) continue;
+      const augmentation = config.augment ? randomStream(seed, 'augmentation', epoch, step) : undefined;
+      const dropout = { rate: config.dropout, random: randomStream(seed, 'dropout', epoch, step) };
       const batch = gatherBatch(data.train, indices, augmentation);
       const loss = trainStep(engine, network, optimizer, batch, learningRate, dropout);
       if (!Number.isFinite(loss)) {
-        throw new UserError(
+        throw new Diverged(
           `The loss became ${loss} in epoch ${epoch}, step ${step} at batch size ${config.batchSize}: ` +
             `try a smaller --learning-rate than ${config.learningRate}.`,
         );
       }
+      stepsDone = step;
       lossSum += loss * batch.size;
       progress.onStep?.({ epoch, loss, images: batch.size });
       // Lets signals and the progress display have their turn.
       await setImmediate();
+      signal?.throwIfAborted();
     }
-    return lossSum / data.train.count;
+  }
+
+  function orderPurpose(epoch: number): (string | number)[] {
+    return config.batchOrder ? ['order', epoch, config.batchOrder] : ['order', epoch];
   }
 }
 

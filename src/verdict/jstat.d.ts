@@ -4,5 +4,17 @@ declare module 'jstat' {
       /** Quantile of Student's t at probability p with `dof` degrees of freedom. */
       inv(p: number, dof: number): number;
     };
+    noncentralt: {
+      /** P(T ≤ x) of Student's t with `dof` degrees of freedom and noncentrality `ncp`. */
+      cdf(x: number, dof: number, ncp: number): number;
+    };
+    beta: {
+      /** Quantile of the beta law at probability p. */
+      inv(p: number, alpha: number, beta: number): number;
+    };
+    binomial: {
+      /** P(X ≤ k) of n trials with probability p each. */
+      cdf(k: number, n: number, p: number): number;
+    };
   };
 }

@@ -1,7 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { UserError } from '../src/errors';
-import { changedFromPreset, PRESETS, presetRules, settingsOf, trainingConfig } from '../src/settings';
+import { UserError } from '../../src/errors';
+import {
+  changedFromPreset,
+  PRESETS,
+  presetRules,
+  settingsOf,
+  trainingConfig,
+} from '../../src/experiment/settings';
 
 describe('presets', () => {
   test('quick keeps the ratio of batch sizes, the share of the data in a batch and the steps an epoch of full', () => {

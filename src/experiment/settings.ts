@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { UserError } from './errors';
-import { evenAlphas } from './landscape/curve';
-import { NORMALIZATIONS } from './landscape/directions';
-import { squareRootScaled } from './training/schedule';
-import type { Regime, TrainingConfig } from './training/train';
+import { UserError } from '../errors';
+import { evenAlphas } from '../landscape/curve';
+import { NORMALIZATIONS } from '../landscape/directions';
+import { squareRootScaled } from '../training/schedule';
+import type { Regime, TrainingConfig } from '../training/train';
 
 export const PRESETS = ['smoke', 'quick', 'full', 'recipe'] as const;
 export type PresetName = (typeof PRESETS)[number];
@@ -13,6 +13,8 @@ export const settingsSchema = z.object({
   preset: z.enum(PRESETS),
   /** Bounded, so that a thousand times it, the seeds of its directions, are whole numbers too. */
   seed: z.number().int().min(-9e12).max(9e12),
+  /** Independent pairs of runs, of seed, seed + 1, … */
+  seeds: z.number().int().min(1).max(1000),
   /** The first so many training images, in CIFAR-10's own order. */
   trainSize: z.number().int().min(1).max(50_000),
   smallBatch: z.number().int().min(1),
@@ -42,6 +44,7 @@ export type Settings = z.infer<typeof settingsSchema>;
 type Preset = Omit<Settings, 'preset' | 'seed' | 'largeLearningRate' | 'curveImages'>;
 
 const COMMON = {
+  seeds: 1,
   learningRate: 0.01,
   momentum: 0.9,
   weightDecay: 0,
@@ -55,6 +58,7 @@ const COMMON = {
 
 const FULL: Preset = {
   ...COMMON,
+  seeds: 3,
   trainSize: 50_000,
   smallBatch: 256,
   largeBatch: 4096,
@@ -87,7 +91,7 @@ const PRESET_VALUES: Readonly<Record<PresetName, Preset>> = {
   },
   full: FULL,
   // The reference implementation's own training: fixed epochs, converged or not.
-  recipe: { ...FULL, largeEpochs: 15, augment: true, dropout: 0.5, weightDecay: 5e-4 },
+  recipe: { ...FULL, seeds: 1, largeEpochs: 15, augment: true, dropout: 0.5, weightDecay: 5e-4 },
 };
 
 /** What a preset's verdict depends on. */
@@ -151,6 +155,32 @@ export function trainingConfig(settings: Settings, regime: Regime): TrainingConf
           learningRate: settings.largeLearningRate,
         };
   return { ...own, momentum, weightDecay, dropout, augment, testEvery };
+}
+
+/** The command that runs an experiment of these settings. */
+export function commandOf(settings: Settings): string {
+  const flags = changedFromPreset(settings).map((key) => {
+    const value = settings[key];
+    if (value === true) return flagOf(key);
+    if (value === false) return `--no-${flagOf(key).slice(2)}`;
+    return Array.isArray(value) ? `${flagOf(key)}=${value.join(',')}` : `${flagOf(key)} ${value}`;
+  });
+  return [
+    'npx ts-node reproduce.ts',
+    `--preset ${settings.preset}`,
+    `--seed ${settings.seed}`,
+    ...flags,
+  ].join(' ');
+}
+
+/** The seeds of an experiment's pairs of runs. */
+export function seedsOf({ seed, seeds }: Settings, count = seeds): number[] {
+  return Array.from({ length: count }, (_, index) => seed + index);
+}
+
+/** The seed of a run's k-th direction; no two seeds share one. */
+export function directionSeedOf(seed: number, direction: number): number {
+  return seed * 1000 + direction;
 }
 
 /** "trainSize" as its flag "--train-size". */

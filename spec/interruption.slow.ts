@@ -1,0 +1,130 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { randomStream } from '../src/random';
+import { reproduce, startReproduce } from './support/command-line';
+
+// A small experiment on real data, disturbed in every way, ends as the undisturbed one does.
+
+const SMALL = [
+  ...['--preset', 'smoke', '--train-size', '256', '--small-batch', '32', '--large-batch', '128'],
+  ...['--small-epochs', '2', '--large-epochs', '2', '--directions', '2'],
+];
+const INCONCLUSIVE = 3;
+const KILLS = 25;
+/** Long enough to get past the evaluation of the test set, the longest piece of work without a checkpoint. */
+const LONGEST_LIFE_MS = 20_000;
+
+const root = mkdtempSync(join(tmpdir(), 'sharp minima '));
+afterAll(() => rmSync(root, { recursive: true }));
+const run = (name: string) => [...SMALL, '--out', join(root, name)];
+
+/** All that report.json holds but the times. */
+function figures(folder: string): unknown {
+  const text = readFileSync(join(folder, 'report.json'), 'utf8');
+  return JSON.parse(text, (key, value: unknown) => (key === 'seconds' ? 0 : value));
+}
+
+describe('an experiment', () => {
+  let undisturbed: unknown;
+  beforeAll(async () => {
+    expect((await reproduce(...run('undisturbed'))).code).toBe(INCONCLUSIVE);
+    undisturbed = figures(join(root, 'undisturbed'));
+  }, 300_000);
+
+  test('killed at 25 random moments ends with the same figures to the last bit', async () => {
+    const random = randomStream(25, 'kills');
+    let kills = 0;
+    let name = '';
+    for (let round = 0; kills < KILLS; round++) {
+      name = `killed ${round}`;
+      for (let finished = false; kills < KILLS && !finished;) {
+        const { process, ended } = startReproduce(...run(name));
+        const life = LONGEST_LIFE_MS * random.uniform();
+        const first = await Promise.race([ended, setTimeout(life, 'alive' as const)]);
+        finished = first !== 'alive';
+        if (finished) break;
+        process.kill('SIGKILL');
+        await ended;
+        kills++;
+      }
+      const { code, stderr } = await reproduce(...run(name));
+      expect({ code, stderr: code === INCONCLUSIVE ? '' : stderr }).toEqual({
+        code: INCONCLUSIVE,
+        stderr: '',
+      });
+      expect(figures(join(root, name))).toEqual(undisturbed);
+    }
+    expect(readdirSync(join(root, name)).filter((file) => file.endsWith('.tmp') || file === '.lock')).toEqual(
+      [],
+    );
+  }, 900_000);
+
+  test('interrupted by Ctrl-C stores the step it was at, says how to go on, and goes on there', async () => {
+    const { process, said, ended } = startReproduce(...run('interrupted'));
+    await said('SB training, batch size 32: epoch 1/2');
+    process.kill('SIGINT');
+    const { code, stderr, stdout } = await ended;
+    expect(code).toBe(130);
+    expect(stdout).toBe('');
+    expect(stderr).toContain('The same command, without --overwrite, goes on from there.');
+    const resumed = await reproduce(...run('interrupted'));
+    expect(resumed.stderr).toMatch(/SB: going on after (step \d of epoch 2|epoch [12]) of 2\./);
+    expect(resumed.code).toBe(INCONCLUSIVE);
+    expect(figures(join(root, 'interrupted'))).toEqual(undisturbed);
+  }, 300_000);
+
+  test('interrupted twice ends at once, and loses no more than an epoch', async () => {
+    const { process, said, ended } = startReproduce(...run('twice'));
+    await said('SB training, batch size 32: epoch 1/2');
+    process.kill('SIGINT');
+    process.kill('SIGINT');
+    const begun = performance.now();
+    const { code } = await ended;
+    expect(performance.now() - begun).toBeLessThan(3000);
+    expect(code === null || code === 130).toBe(true);
+    expect((await reproduce(...run('twice'))).code).toBe(INCONCLUSIVE);
+    expect(figures(join(root, 'twice'))).toEqual(undisturbed);
+  }, 300_000);
+
+  test('keeps a second process out of its folder, which names the first', async () => {
+    const first = startReproduce(...run('shared'));
+    await first.said('Preset smoke');
+    const second = await reproduce(...run('shared'));
+    expect(second.code).toBe(2);
+    expect(second.stderr).toContain(`is in use by process ${first.process.pid}, since`);
+    expect(second.stderr.trim().split('\n')).toHaveLength(1);
+    expect((await first.ended).code).toBe(INCONCLUSIVE);
+    expect(figures(join(root, 'shared'))).toEqual(undisturbed);
+  }, 300_000);
+
+  // A disk of its own takes root and the right to mount.
+  const canMount = spawnSync('unshare', ['--mount', 'true']).status === 0;
+  (canMount ? test : test.skip)(
+    'on a full disk ends with one clear line, and goes on when there is room',
+    async () => {
+      const disk = join(root, 'disk');
+      mkdirSync(disk);
+      // Room for one checkpoint of 20 MB and half of the next.
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=30m', 'tmpfs', disk]);
+      try {
+        const full = await reproduce(...SMALL, '--out', join(disk, 'run'));
+        expect(full.code).toBe(2);
+        expect(full.stderr).toMatch(
+          /error: The disk of .* is full: make room and run the same command again\.\n$/,
+        );
+        execFileSync('mount', ['-o', 'remount,size=300m', disk]);
+        const { code, stderr } = await reproduce(...SMALL, '--out', join(disk, 'run'));
+        expect(code).toBe(INCONCLUSIVE);
+        expect(stderr).toContain('SB: going on after epoch 1 of 2.');
+        expect(figures(join(disk, 'run'))).toEqual(undisturbed);
+      } finally {
+        execFileSync('umount', [disk]);
+      }
+    },
+    300_000,
+  );
+});

@@ -1,0 +1,17 @@
+import type { Dataset, Split } from '../data/cifar10';
+import type { Engine } from '../engine/engine';
+import type { Progress } from '../progress';
+import type { RunFolder } from './run-folder';
+import type { Settings } from './settings';
+
+/** What every part of an experiment works with. */
+export interface ExperimentContext {
+  readonly engine: Engine;
+  /** The training images of this experiment, and the whole test set. */
+  readonly data: Readonly<Record<Split, Dataset>>;
+  readonly settings: Settings;
+  readonly folder: RunFolder;
+  readonly progress: Progress;
+  /** Aborted with an Interrupted where the work is to stop, with what was done stored. */
+  readonly signal?: AbortSignal;
+}

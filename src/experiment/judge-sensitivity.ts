@@ -1,0 +1,118 @@
+import type { Split } from '../data/cifar10';
+import { rise } from '../landscape/curve';
+import { NORMALIZATIONS, type Normalization } from '../landscape/directions';
+import { fitQuadratic, within } from '../landscape/shape';
+import type { Report } from '../report/report';
+import type { Regime } from '../training/train';
+import { verdictOf } from '../verdict/claim';
+import { comparableTrainingLoss } from '../verdict/comparable';
+import { ratioOf, type Ratio } from '../verdict/ratio';
+import { curveKeys } from './curves';
+import { learningRateTraining, regimeTraining } from './minimizers';
+import type { RunFolder, SensitivityCurves } from './run-folder';
+import { LEARNING_RATES } from './sensitivity';
+import { curvesOf, isComplete, ofGrid, pairs, required, trainedRun } from './stored-results';
+
+type Sensitivity = NonNullable<Report['sensitivity']>;
+type TrainingSensitivity = NonNullable<Report['trainingSensitivity']>;
+
+/** Largest |α| that a row of the table takes. */
+const RANGES = [0.25, 0.5, 1] as const;
+
+/** What may be taken as a curve's rise. */
+const RISES = {
+  mean: rise,
+  maximum: (alphas: readonly number[], loss: readonly number[]) =>
+    Math.max(...loss) - loss[alphas.indexOf(0)],
+  curvature: (alphas: readonly number[], loss: readonly number[]) => fitQuadratic(alphas, loss).curvature,
+} as const;
+const KINDS = ['mean', 'maximum', 'curvature'] as const;
+
+/** The headline's ratio under every choice that was made for it; null where --sensitivity is not done. */
+export function judgeSensitivity(folder: RunFolder): Sensitivity | null {
+  const stored = folder.sensitivity.read();
+  if (!stored || stored.curves.length < stored.wanted) return null;
+  const { seed } = folder.beginning.settings;
+  const { images, directions, alphas, curves } = stored;
+  const choices = NORMALIZATIONS.flatMap((normalization) =>
+    (['train', 'test'] as const).flatMap((split) =>
+      RANGES.flatMap((range) => KINDS.map((kind) => ({ normalization, split, range, rise: kind }))),
+    ),
+  );
+  const rows = choices.map((choice) => {
+    const figure = (regime: Regime, direction: number) => {
+      const loss = lossOf(curves, { ...choice, regime, direction });
+      const near = within(choice.range, alphas, loss);
+      return RISES[choice.rise](near.alphas, near.losses);
+    };
+    const along = Array.from({ length: directions }, (_, direction) => ({
+      direction,
+      smallBatch: figure('SB', direction),
+      largeBatch: figure('LB', direction),
+    }));
+    return { ...choice, ...judged(ratioOf([{ seed, pairs: along }])) };
+  });
+  return { seed, directions, images, alphas, rows };
+}
+
+function lossOf(
+  curves: SensitivityCurves['curves'],
+  wanted: { normalization: Normalization; split: Split; direction: number; regime: Regime },
+): readonly number[] {
+  return curves.find(
+    (curve) =>
+      curve.normalization === wanted.normalization &&
+      curve.split === wanted.split &&
+      curve.direction === wanted.direction &&
+      curve.regime === wanted.regime,
+  )!.loss;
+}
+
+/** LB at each learning rate against the first seed's SB; null where --sensitivity-training is not done. */
+export function judgeLearningRates(folder: RunFolder): TrainingSensitivity | null {
+  const { settings } = folder.beginning;
+  const wanted = curveKeys(settings.directions, ['curve'], ['train']);
+  const trainings = LEARNING_RATES.map((learningRate) => ({
+    learningRate,
+    training: learningRateTraining(settings, learningRate),
+  }));
+  const isDone = ({ training }: (typeof trainings)[number]) => {
+    const run = folder.run(training.name).read();
+    return run !== undefined && ('diverged' in run || isComplete(folder, training, wanted));
+  };
+  if (!trainings.every(isDone)) return null;
+  const { seed } = settings;
+  const small = regimeTraining(settings, 'SB', seed);
+  const rows = trainings.map(({ learningRate, training }): TrainingSensitivity['rows'][number] => {
+    const run = required(folder.run(training.name).read());
+    if ('diverged' in run) {
+      return {
+        learningRate,
+        diverged: run.diverged,
+        train: null,
+        test: null,
+        comparable: false,
+        verdict: 'INCONCLUSIVE',
+        estimate: NaN,
+        interval: [NaN, NaN],
+        n: 0,
+        over: 'directions',
+      };
+    }
+    const curves = [...curvesOf(folder, 'SB', small, wanted), ...curvesOf(folder, 'LB', training, wanted)];
+    const ends = { seed, smallBatch: trainedRun(folder, small).train, largeBatch: run.train };
+    return {
+      learningRate,
+      diverged: null,
+      train: run.train,
+      test: run.test,
+      comparable: comparableTrainingLoss([ends]).verdict === 'PASS',
+      ...judged(ratioOf(pairs([seed], ofGrid('curve', curves), 'train', 'rise'))),
+    };
+  });
+  return { seed, rows };
+}
+
+function judged({ estimate, interval, n, over }: Ratio) {
+  return { verdict: verdictOf(interval, 1), estimate, interval, n, over };
+}

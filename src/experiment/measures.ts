@@ -1,0 +1,76 @@
+import { fitQuadratic, growthExponent, minimumOf } from '../landscape/shape';
+import type { CurveReport, Report } from '../report/report';
+import type { Regime } from '../training/train';
+import { verdictOf, type Claim } from '../verdict/claim';
+import { meanOf } from '../verdict/measure';
+import { decidingNumber, powerToFind } from '../verdict/power';
+import { ratioOf, type Ratio } from '../verdict/ratio';
+import { pairs } from './stored-results';
+
+// What is reported beside the claims, without a verdict.
+
+const REGIMES: readonly Regime[] = ['SB', 'LB'];
+/** The ratio whose chance to be found the report tells. */
+const POWER_RATIO = 1.3;
+
+/** Error rate, shape and place of the minimum, each with its interval. */
+export function measuresOf(
+  seeds: readonly number[],
+  curves: readonly CurveReport[],
+  curvatureCurves: readonly CurveReport[],
+): Report['measures'] {
+  const perSeed = (from: readonly CurveReport[], regime: Regime, figure: (curve: CurveReport) => number) =>
+    seeds.map((seed) => ({
+      seed,
+      figures: from
+        .filter((curve) => curve.seed === seed && curve.regime === regime && curve.split === 'train')
+        .map(figure),
+    }));
+  const minimum = ({ alphas, loss }: CurveReport) => minimumOf(fitQuadratic(alphas, loss));
+  const shift = (curve: CurveReport) => {
+    const test = curvatureCurves.find(
+      ({ seed, regime, direction, split }) =>
+        split === 'test' && seed === curve.seed && regime === curve.regime && direction === curve.direction,
+    );
+    return test ? minimum(test) - minimum(curve) : NaN;
+  };
+  const { estimate, interval, n, over } = ratioOf(pairs(seeds, curves, 'train', 'errorRise'));
+  const hasTest = curvatureCurves.some(({ split }) => split === 'test');
+  return [
+    {
+      id: 'error-rise-ratio',
+      statement: "LB's rise of the training error rate over SB's, which does not depend on the logits' scale",
+      regime: null,
+      estimate,
+      interval,
+      n,
+      over,
+    },
+    ...REGIMES.map((regime) => ({
+      id: 'growth-exponent',
+      statement: 'exponent of the log rise on log |α|: about 2 for a wide bowl, 1 or less for a narrow V',
+      regime,
+      ...meanOf(perSeed(curves, regime, ({ alphas, loss }) => growthExponent(alphas, loss))),
+    })),
+    ...(hasTest ? REGIMES : []).map((regime) => ({
+      id: 'minimum-shift',
+      statement:
+        'shift along a direction, in α, from the minimum of the training loss to that of the test loss',
+      regime,
+      ...meanOf(perSeed(curvatureCurves, regime, shift)),
+    })),
+  ];
+}
+
+/** What the experiment could have found, and what would have decided an open headline. */
+export function powerOf({ estimate, spread, n, over, unusable }: Ratio, headline: Claim): Report['power'] {
+  const held = unusable === null && verdictOf(headline.interval, 1) === 'INCONCLUSIVE' && n > 1;
+  return {
+    ratio: POWER_RATIO,
+    n,
+    over: over === 'seeds' ? 'seeds' : 'directions',
+    spread,
+    power: n > 1 && spread > 0 ? powerToFind(POWER_RATIO, n, spread) : NaN,
+    deciding: held ? decidingNumber(Math.log(estimate), spread) : NaN,
+  };
+}

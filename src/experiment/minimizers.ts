@@ -1,0 +1,147 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { UserError } from '../errors';
+import { distanceBetween } from '../landscape/distance';
+import { initialWeights, SIMPLE_VGG } from '../model/architecture';
+import { readWeights, writeWeights } from '../model/safetensors';
+import type { Weights } from '../model/weights';
+import { duration } from '../progress';
+import { randomStream } from '../random';
+import { sha256 } from '../sha256';
+import { evaluate } from '../training/evaluate';
+import { trainRegime, type Regime, type TrainingConfig } from '../training/train';
+import type { ExperimentContext } from './context';
+import { guarded, type TrainedRun } from './run-folder';
+import { trainingConfig, type Settings } from './settings';
+
+/** One training of an experiment. */
+export interface Training {
+  /** Of its files; no two trainings of a folder share one. */
+  readonly name: string;
+  /** For people. */
+  readonly label: string;
+  readonly seed: number;
+  readonly config: TrainingConfig;
+}
+
+const REGIME_NAME: Readonly<Record<Regime, string>> = { SB: 'small_batch', LB: 'large_batch' };
+
+/** SB's or LB's training of a seed. */
+export function regimeTraining(settings: Settings, regime: Regime, seed: number): Training {
+  return {
+    name: named(settings, REGIME_NAME[regime], seed),
+    label: labelled(settings, regime, seed),
+    seed,
+    config: trainingConfig(settings, regime),
+  };
+}
+
+/** SB once more, from the same initial weights, with another order of its batches. */
+export function controlTraining(settings: Settings, seed: number): Training {
+  return {
+    name: named(settings, 'control', seed),
+    label: labelled(settings, 'SB control', seed),
+    seed,
+    config: { ...trainingConfig(settings, 'SB'), batchOrder: 1 },
+  };
+}
+
+/** LB with another learning rate; its own where that is the one it has anyway. */
+export function learningRateTraining(settings: Settings, learningRate: number): Training {
+  if (learningRate === settings.largeLearningRate) return regimeTraining(settings, 'LB', settings.seed);
+  return {
+    name: `${REGIME_NAME.LB}-lr${learningRate}`,
+    label: `LB, learning rate ${learningRate}`,
+    seed: settings.seed,
+    config: { ...trainingConfig(settings, 'LB'), learningRate },
+  };
+}
+
+function named({ seed: first }: Settings, base: string, seed: number): string {
+  return seed === first ? base : `${base}-seed${seed}`;
+}
+
+function labelled({ seeds }: Settings, base: string, seed: number): string {
+  return seeds > 1 ? `${base} of seed ${seed}` : base;
+}
+
+/**
+ * The minimizer that a training ends at: trained, gone on with from its last checkpoint, or read from the folder.
+ *
+ * @throws Diverged if the loss stops being a number; UserError if stored weights were changed.
+ */
+export async function findMinimizer(context: ExperimentContext, training: Training): Promise<Weights> {
+  const { engine, data, folder, progress, signal } = context;
+  const { name, label, seed, config } = training;
+  const finished = folder.run(name).read();
+  if (finished && 'train' in finished) return storedWeights(folder.weightsFile(name), finished);
+
+  const checkpoint = folder.checkpoint(name);
+  const resumed = checkpoint.read();
+  const imagesDone = resumed
+    ? resumed.history.length * data.train.count + resumed.stepsDone * config.batchSize
+    : 0;
+  if (resumed) progress.say(`${label}: going on after ${where(resumed, config)}.`);
+  const stretch = progress.begin(
+    `${label} training, batch size ${config.batchSize}`,
+    config.epochs * data.train.count - imagesDone,
+  );
+  const result = await trainRegime(
+    engine,
+    SIMPLE_VGG,
+    data,
+    config,
+    seed,
+    {
+      signal,
+      onStep({ epoch, loss, images }) {
+        stretch.note(`epoch ${epoch}/${config.epochs}, loss ${loss.toFixed(4)}`);
+        stretch.advance(images);
+      },
+      onEpoch({ epoch, trainingModeLoss, test }, state) {
+        checkpoint.write(state());
+        const tested = test ? `, test accuracy ${(100 * test.accuracy).toFixed(2)}%` : '';
+        stretch.milestone(`epoch ${epoch}/${config.epochs}, loss ${trainingModeLoss.toFixed(4)}${tested}`);
+      },
+      onInterrupt: (state) => checkpoint.write(state),
+    },
+    resumed,
+  );
+  stretch.end();
+
+  const run: TrainedRun = {
+    train: await evaluate(engine, SIMPLE_VGG, result.weights, data.train, { signal }),
+    test: result.history.at(-1)!.test!,
+    distanceFromStart: distanceBetween(
+      SIMPLE_VGG,
+      result.weights,
+      initialWeights(SIMPLE_VGG, randomStream(seed, 'weights')),
+    ),
+    weightsSha256: guarded(folder.path, () => writeWeights(folder.weightsFile(name), result.weights)),
+    seconds: result.seconds,
+    history: [...result.history],
+  };
+  folder.run(name).write(run);
+  checkpoint.remove();
+  progress.say(
+    `${label}: training loss ${run.train.loss.toPrecision(3)}, accuracy ${(100 * run.train.accuracy).toFixed(2)}%; ` +
+      `test accuracy ${(100 * run.test.accuracy).toFixed(2)}%; ${duration(run.seconds)}.`,
+  );
+  return result.weights;
+}
+
+function where(
+  { history, stepsDone }: { history: readonly unknown[]; stepsDone: number },
+  { epochs }: TrainingConfig,
+): string {
+  if (stepsDone === 0) return `epoch ${history.length} of ${epochs}`;
+  return `step ${stepsDone} of epoch ${history.length + 1} of ${epochs}`;
+}
+
+function storedWeights(file: string, { weightsSha256 }: TrainedRun): Weights {
+  const mend = 'start anew with --overwrite';
+  if (!existsSync(file)) throw new UserError(`The finished run's weights ${file} are missing: ${mend}.`);
+  if (sha256(readFileSync(file)) !== weightsSha256) {
+    throw new UserError(`The finished run's weights ${file} were changed: ${mend}.`);
+  }
+  return readWeights(file, SIMPLE_VGG);
+}

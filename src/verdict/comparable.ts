@@ -1,0 +1,53 @@
+import { short, type Claim } from './claim';
+import { meanInterval } from './interval';
+
+/** Loss and accuracy of a seed's two runs over their whole training set, in evaluation mode. */
+export interface TrainingEnds {
+  readonly seed: number;
+  readonly smallBatch: { readonly loss: number; readonly accuracy: number };
+  readonly largeBatch: { readonly loss: number; readonly accuracy: number };
+}
+
+/** What counts as having converged, and to the same loss. */
+const CONVERGED_ACCURACY = 0.99;
+const COMPARABLE_LOSS_NATS = 0.05;
+
+/**
+ * Whether the runs of every seed ended at training losses that can be compared: both at 99% training accuracy
+ * or more, and within 0.05 nats of each other. The estimate is the mean over seeds of LB's loss less SB's.
+ */
+export function comparableTrainingLoss(seeds: readonly TrainingEnds[]): Claim {
+  const failing = seeds.find((ends) => !areComparable(ends));
+  const differences = seeds.map(({ smallBatch, largeBatch }) => largeBatch.loss - smallBatch.loss);
+  const { mean, low, high, n } = meanInterval(differences);
+  const percent = (share: number) => `${(100 * share).toFixed(2)}%`;
+  const words = ({ seed, smallBatch, largeBatch }: TrainingEnds) =>
+    `${seeds.length > 1 ? `seed ${seed}: ` : ''}training accuracy SB ${percent(smallBatch.accuracy)}, ` +
+    `LB ${percent(largeBatch.accuracy)}; training loss SB ${short(smallBatch.loss)}, LB ${short(largeBatch.loss)} nats`;
+  return {
+    id: 'comparable-training-loss',
+    statement: 'Both runs end at 99% training accuracy or more and within 0.05 nats of each other.',
+    verdict: failing ? 'FAIL' : 'PASS',
+    reason: failing ? words(failing) : seeds.map(words).join('; '),
+    estimate: mean,
+    interval: n > 1 ? [low, high] : [NaN, NaN],
+    n,
+    over: 'seeds',
+    unit: 'nats',
+    shownBy: 'The runs',
+    bySeed: seeds.map(({ seed }, i) => ({
+      seed,
+      estimate: differences[i],
+      interval: [NaN, NaN],
+      n: 1,
+      over: 'seeds',
+    })),
+  };
+}
+
+function areComparable({ smallBatch, largeBatch }: TrainingEnds): boolean {
+  return (
+    Math.min(smallBatch.accuracy, largeBatch.accuracy) >= CONVERGED_ACCURACY &&
+    Math.abs(largeBatch.loss - smallBatch.loss) <= COMPARABLE_LOSS_NATS
+  );
+}
