@@ -10,7 +10,7 @@ const config: Config = {
     '^.+\\.tsx?$': 'ts-jest',
     'node_modules/preact/.+\\.mjs$': [
       'ts-jest',
-      { diagnostics: false, tsconfig: { allowJs: true, module: 'commonjs', moduleResolution: 'node10', ignoreDeprecations: '6.0' } },
+      { diagnostics: false, tsconfig: { allowJs: true, module: 'commonjs' } },
     ],
   },
   transformIgnorePatterns: ['node_modules/(?!preact/)'],

@@ -256,7 +256,7 @@ async function begin(
     train: firstImages(loadCifar10('train', cacheFolder(), say), settings.trainSize),
     test: loadCifar10('test', cacheFolder(), say),
   };
-  return { engine, data, settings, folder, progress, signal };
+  return { engine, architecture: SIMPLE_VGG, data, settings, folder, progress, signal };
 }
 
 /** Keeps other processes out of a folder for as long as this one lives. */

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe as always, expect, test } from '@jest/globals';
 import {
   chromium,
   type Browser,
@@ -27,13 +27,16 @@ const ARGUMENTS = [
 const DESKTOP = { width: 1280, height: 900 };
 /** A line that is not the rim of a band. */
 const MEAN_LINE = '#chart-curves .trace:has(.points path) .js-line';
+/** A sheet less its margins, in CSS pixels. */
+const A4 = { width: 718, height: 1000 };
 const PHONE = { width: 360, height: 740 };
 
 const found = existsSync(CHROMIUM);
+const describe = found ? always : always.skip;
 if (!found)
   process.stderr.write(`No Chromium at ${CHROMIUM}: report.html is not opened. CHROMIUM names another.\n`);
 
-(found ? describe : describe.skip)('report.html in a browser', () => {
+describe('report.html in a browser', () => {
   let folder: string;
   let browser: Browser;
   let context: BrowserContext;
@@ -219,11 +222,12 @@ if (!found)
     }
   });
 
-  test('is printed on white, with everything unfolded', async () => {
-    const page = await open('full', { colorScheme: 'dark' });
+  test('is printed on white, within the width of A4, with everything unfolded', async () => {
+    const page = await open('full', { colorScheme: 'dark', viewport: A4 });
     await page.emulateMedia({ media: 'print' });
     await page.evaluate(() => window.dispatchEvent(new Event('beforeprint')));
     expect(luminance((await looksOf(page)).page)).toBe(1);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(A4.width);
     expect(await page.locator('details:not([open])').count()).toBe(0);
   });
 

@@ -1,5 +1,6 @@
 import type { Dataset, Split } from '../data/cifar10';
 import type { Engine } from '../engine/engine';
+import type { Architecture } from '../model/architecture';
 import type { Progress } from '../progress';
 import type { RunFolder } from './run-folder';
 import type { Settings } from './settings';
@@ -7,6 +8,7 @@ import type { Settings } from './settings';
 /** What every part of an experiment works with. */
 export interface ExperimentContext {
   readonly engine: Engine;
+  readonly architecture: Architecture;
   /** The training images of this experiment, and the whole test set. */
   readonly data: Readonly<Record<Split, Dataset>>;
   readonly settings: Settings;

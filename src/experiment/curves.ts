@@ -1,9 +1,9 @@
 import { firstImages, type Dataset, type Split } from '../data/cifar10';
 import { computeSharpnessCurve } from '../landscape/curve';
 import { normalizeDirection, randomDirection } from '../landscape/directions';
-import { SIMPLE_VGG } from '../model/architecture';
 import type { Weights } from '../model/weights';
 import { duration } from '../progress';
+import type { Evaluation } from '../training/evaluate';
 import type { ExperimentContext } from './context';
 import type { Training } from './minimizers';
 import type { FinishedCurve } from './run-folder';
@@ -52,33 +52,44 @@ export interface CurveJob {
 
 const LONG_SECONDS = 2 * 60 * 60;
 
-/** Draws the curves that the folder does not hold yet, direction by direction, and stores each. */
-export async function drawCurves(context: ExperimentContext, jobs: readonly CurveJob[]): Promise<void> {
-  const { folder, progress, settings } = context;
-  const missing = jobs
-    .flatMap((job) => {
-      const done = folder.curves(job.training.name).read() ?? [];
-      return job.wanted.filter((key) => !findCurve(done, key)).map((key) => ({ ...job, key }));
-    })
-    .sort((one, other) => one.key.direction - other.key.direction);
+/**
+ * Draws the curves that the folder does not hold yet, direction by direction, and stores each.
+ *
+ * @param jobs of one seed, whose minimizers see the same noise in each direction.
+ */
+export async function drawCurves(
+  context: ExperimentContext,
+  seed: number,
+  jobs: readonly CurveJob[],
+): Promise<void> {
+  const { architecture, folder, progress, settings } = context;
+  const open = jobs.map((job) => {
+    const done = folder.curves(job.training.name).read() ?? [];
+    return { ...job, wanted: job.wanted.filter((key) => !findCurve(done, key)) };
+  });
+  const missing = open.flatMap(({ wanted }) => wanted);
   if (missing.length === 0) return;
-  const work = ({ key }: (typeof missing)[number]) =>
-    alphasOf(settings, key.grid).filter((alpha) => alpha !== 0).length * imagesOf(context, key.split).count;
-  const total = missing.reduce((sum, curve) => sum + work(curve), 0);
-  const seeds = [...new Set(jobs.map(({ training }) => training.seed))];
-  const stretch = progress.begin(settings.seeds > 1 ? `Curves of seed ${seeds.join(', ')}` : 'Curves', total);
-  const begun = performance.now();
-  for (const [index, { training, weights, key }] of missing.entries()) {
-    const curve = await drawCurve(context, training, weights, key, stretch.advance);
-    const stored = folder.curves(training.name);
-    stored.write([...(stored.read() ?? []), curve]);
-    const name = key.grid === 'curve' ? key.split : `${key.split}, near the minimizer`;
-    stretch.milestone(`${training.label} ${name}, direction ${key.direction + 1}/${settings.directions}`);
-    const expected = ((performance.now() - begun) / 1000) * (total / work(missing[index]));
-    if (index === 0 && expected > LONG_SECONDS) {
-      progress.say(
-        `The curves will take about ${duration(expected)} here; --curve-images makes them shorter.`,
-      );
+  const total = missing.reduce((sum, key) => sum + imagesToEvaluate(context, key), 0);
+  const stretch = progress.begin(settings.seeds > 1 ? `Curves of seed ${seed}` : 'Curves', total);
+  const warnIfLong = longCurvesWarning(context, total);
+
+  for (let direction = 0; direction < settings.directions; direction++) {
+    const due = open
+      .map((job) => ({ ...job, wanted: job.wanted.filter((key) => key.direction === direction) }))
+      .filter(({ wanted }) => wanted.length > 0);
+    if (due.length === 0) continue;
+    const directionSeed = directionSeedOf(seed, direction);
+    const noise = randomDirection(architecture, directionSeed);
+    for (const { training, weights, wanted } of due) {
+      const normalized = normalizeDirection(architecture, noise, weights, settings.normalization);
+      const stored = folder.curves(training.name);
+      for (const key of wanted) {
+        const points = await drawCurve(context, training, weights, normalized, key, stretch.advance);
+        stored.write([...(stored.read() ?? []), { ...key, directionSeed, points: [...points] }]);
+        const name = key.grid === 'curve' ? key.split : `${key.split}, near the minimizer`;
+        stretch.milestone(`${training.label} ${name}, direction ${direction + 1}/${settings.directions}`);
+        warnIfLong(key);
+      }
     }
   }
   stretch.end();
@@ -88,26 +99,44 @@ async function drawCurve(
   context: ExperimentContext,
   training: Training,
   weights: Weights,
-  key: CurveKey,
+  direction: Weights,
+  { grid, split }: CurveKey,
   onImages: (images: number) => void,
-): Promise<FinishedCurve> {
-  const { engine, folder, settings, signal } = context;
+): Promise<readonly Evaluation[]> {
+  const { engine, architecture, folder, settings, signal } = context;
   const run = folder.run(training.name).read();
-  const whole = key.split === 'test' || settings.curveImages === settings.trainSize;
-  const known = whole && run && 'train' in run ? run[key.split] : undefined;
-  const directionSeed = directionSeedOf(training.seed, key.direction);
-  const noise = randomDirection(SIMPLE_VGG, directionSeed);
-  const direction = normalizeDirection(SIMPLE_VGG, noise, weights, settings.normalization);
+  const whole = split === 'test' || settings.curveImages === settings.trainSize;
+  const known = whole && run && 'train' in run ? run[split] : undefined;
   const { points } = await computeSharpnessCurve(
     engine,
-    SIMPLE_VGG,
-    imagesOf(context, key.split),
+    architecture,
+    imagesOf(context, split),
     weights,
     direction,
-    alphasOf(settings, key.grid),
+    alphasOf(settings, grid),
     { known, onImages, signal },
   );
-  return { ...key, directionSeed, points: [...points] };
+  return points;
+}
+
+/** Says, after the first curve, where all of them will take long. */
+function longCurvesWarning(context: ExperimentContext, total: number): (done: CurveKey) => void {
+  const begun = performance.now();
+  let first = true;
+  return (done) => {
+    const expected = ((performance.now() - begun) / 1000) * (total / imagesToEvaluate(context, done));
+    if (first && expected > LONG_SECONDS) {
+      context.progress.say(
+        `The curves will take about ${duration(expected)} here; --curve-images makes them shorter.`,
+      );
+    }
+    first = false;
+  };
+}
+
+function imagesToEvaluate(context: ExperimentContext, { grid, split }: CurveKey): number {
+  const alphas = alphasOf(context.settings, grid).filter((alpha) => alpha !== 0);
+  return alphas.length * imagesOf(context, split).count;
 }
 
 function imagesOf({ data, settings }: ExperimentContext, split: Split): Dataset {

@@ -1,4 +1,3 @@
-import { SIMPLE_VGG } from '../model/architecture';
 import type { Weights } from '../model/weights';
 import type { Report } from '../report/report';
 import { evaluateImages } from '../training/evaluate';
@@ -31,7 +30,7 @@ export async function runExperiment(context: ExperimentContext, extras: Extras =
   for (const seed of seedsOf(settings)) {
     const { SB, LB } = await findMinimizers(context, seed);
     await testBoth(context, seed, SB.weights, LB.weights);
-    await drawCurves(context, [
+    await drawCurves(context, seed, [
       { ...SB, wanted: ownCurves(settings) },
       { ...LB, wanted: ownCurves(settings) },
     ]);
@@ -53,7 +52,7 @@ async function findMinimizers(context: ExperimentContext, seed: number) {
 }
 
 async function testBoth(
-  { engine, data, folder, progress, signal }: ExperimentContext,
+  { engine, architecture, data, folder, progress, signal }: ExperimentContext,
   seed: number,
   smallBatch: Weights,
   largeBatch: Weights,
@@ -62,8 +61,8 @@ async function testBoth(
   if (paired.read()) return;
   const stretch = progress.begin('Test images, one by one', 2 * data.test.count);
   const options = { onImages: stretch.advance, signal };
-  const small = await evaluateImages(engine, SIMPLE_VGG, smallBatch, data.test, options);
-  const large = await evaluateImages(engine, SIMPLE_VGG, largeBatch, data.test, options);
+  const small = await evaluateImages(engine, architecture, smallBatch, data.test, options);
+  const large = await evaluateImages(engine, architecture, largeBatch, data.test, options);
   stretch.end();
   paired.write(pairTests(small, large));
 }
@@ -82,7 +81,7 @@ export async function runControl(context: ExperimentContext, pairs: number) {
     for (const training of [regimeTraining(settings, 'SB', seed), controlTraining(settings, seed)]) {
       jobs.push({ training, weights: await findMinimizer(context, training), wanted });
     }
-    await drawCurves(context, jobs);
+    await drawCurves(context, seed, jobs);
   }
   return judgeControl(folder)!.report;
 }

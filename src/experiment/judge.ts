@@ -57,6 +57,7 @@ export function isDone(folder: RunFolder): boolean {
  */
 export function judge(folder: RunFolder): Report {
   const { settings, environment } = folder.beginning;
+  const { preset, ...values } = settings;
   const seeds = seedsOf(settings);
   const everyRun = seeds.flatMap((seed) =>
     REGIMES.map((regime) => ({ regime, training: regimeTraining(settings, regime, seed) })),
@@ -119,6 +120,6 @@ export function judge(folder: RunFolder): Report {
     trainingSensitivity: judgeLearningRates(folder),
     environment,
     command: commandOf(settings),
-    preset: { ...settings, changed: changedFromPreset(settings) },
+    preset: { preset, changed: changedFromPreset(settings), ...values },
   };
 }

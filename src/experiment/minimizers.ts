@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { UserError } from '../errors';
 import { distanceBetween } from '../landscape/distance';
-import { initialWeights, SIMPLE_VGG } from '../model/architecture';
+import { initialWeights, type Architecture } from '../model/architecture';
 import { readWeights, writeWeights } from '../model/safetensors';
 import type { Weights } from '../model/weights';
 import { duration } from '../progress';
@@ -70,10 +70,12 @@ function labelled({ seeds }: Settings, base: string, seed: number): string {
  * @throws Diverged if the loss stops being a number; UserError if stored weights were changed.
  */
 export async function findMinimizer(context: ExperimentContext, training: Training): Promise<Weights> {
-  const { engine, data, folder, progress, signal } = context;
+  const { engine, architecture, data, folder, progress, signal } = context;
   const { name, label, seed, config } = training;
   const finished = folder.run(name).read();
-  if (finished && 'train' in finished) return storedWeights(folder.weightsFile(name), finished);
+  if (finished && 'train' in finished) {
+    return storedWeights(folder.weightsFile(name), finished, architecture);
+  }
 
   const checkpoint = folder.checkpoint(name);
   const resumed = checkpoint.read();
@@ -87,7 +89,7 @@ export async function findMinimizer(context: ExperimentContext, training: Traini
   );
   const result = await trainRegime(
     engine,
-    SIMPLE_VGG,
+    architecture,
     data,
     config,
     seed,
@@ -109,12 +111,12 @@ export async function findMinimizer(context: ExperimentContext, training: Traini
   stretch.end();
 
   const run: TrainedRun = {
-    train: await evaluate(engine, SIMPLE_VGG, result.weights, data.train, { signal }),
+    train: await evaluate(engine, architecture, result.weights, data.train, { signal }),
     test: result.history.at(-1)!.test!,
     distanceFromStart: distanceBetween(
-      SIMPLE_VGG,
+      architecture,
       result.weights,
-      initialWeights(SIMPLE_VGG, randomStream(seed, 'weights')),
+      initialWeights(architecture, randomStream(seed, 'weights')),
     ),
     weightsSha256: guarded(folder.path, () => writeWeights(folder.weightsFile(name), result.weights)),
     seconds: result.seconds,
@@ -137,11 +139,11 @@ function where(
   return `step ${stepsDone} of epoch ${history.length + 1} of ${epochs}`;
 }
 
-function storedWeights(file: string, { weightsSha256 }: TrainedRun): Weights {
+function storedWeights(file: string, { weightsSha256 }: TrainedRun, architecture: Architecture): Weights {
   const mend = 'start anew with --overwrite';
   if (!existsSync(file)) throw new UserError(`The finished run's weights ${file} are missing: ${mend}.`);
   if (sha256(readFileSync(file)) !== weightsSha256) {
     throw new UserError(`The finished run's weights ${file} were changed: ${mend}.`);
   }
-  return readWeights(file, SIMPLE_VGG);
+  return readWeights(file, architecture);
 }

@@ -1,7 +1,6 @@
 import { firstImages, type Split } from '../data/cifar10';
 import { computeSharpnessCurve, evenAlphas } from '../landscape/curve';
 import { normalizeDirection, NORMALIZATIONS, randomDirection } from '../landscape/directions';
-import { SIMPLE_VGG } from '../model/architecture';
 import type { Weights } from '../model/weights';
 import { Diverged, type Regime } from '../training/train';
 import type { ExperimentContext } from './context';
@@ -32,7 +31,7 @@ export async function drawSensitivity(
   minimizers: Readonly<Record<Regime, Weights>>,
   images: number,
 ): Promise<void> {
-  const { engine, data, settings, folder, progress, signal } = context;
+  const { engine, architecture, data, settings, folder, progress, signal } = context;
   const directions = Math.min(MOST_DIRECTIONS, settings.directions);
   const wanted = NORMALIZATIONS.flatMap((normalization) =>
     Array.from({ length: directions }, (_, direction) =>
@@ -56,13 +55,13 @@ export async function drawSensitivity(
   const stretch = progress.begin('Sensitivity', work);
   for (const key of missing) {
     const { normalization, split, direction, regime } = key;
-    const noise = randomDirection(SIMPLE_VGG, directionSeedOf(settings.seed, direction));
+    const noise = randomDirection(architecture, directionSeedOf(settings.seed, direction));
     const { points } = await computeSharpnessCurve(
       engine,
-      SIMPLE_VGG,
+      architecture,
       taken[split],
       minimizers[regime],
-      normalizeDirection(SIMPLE_VGG, noise, minimizers[regime], normalization),
+      normalizeDirection(architecture, noise, minimizers[regime], normalization),
       ALPHAS,
       { onImages: stretch.advance, signal },
     );
@@ -92,7 +91,7 @@ export async function trainAtLearningRates(context: ExperimentContext): Promise<
     if (finished && 'diverged' in finished) continue;
     try {
       const weights = await findMinimizer(context, training);
-      await drawCurves(context, [
+      await drawCurves(context, settings.seed, [
         { training, weights, wanted: curveKeys(settings.directions, ['curve'], ['train']) },
       ]);
     } catch (error) {

@@ -20,125 +20,141 @@ const bySeed = z
   .readonly()
   .describe("each seed by itself; its interval is over that seed's directions or images, never over seeds");
 
-const claimSchema = z.object({
-  id: z.string(),
-  statement: z.string(),
-  verdict: z.enum(VERDICTS),
-  reason: z.string().describe('why the verdict is what it is'),
-  ...estimate,
-  unit: z
-    .enum(['ratio', 'nats', 'share'])
-    .describe('of the estimate; 1 is no difference of a ratio, 0 of the others'),
-  shownBy: z.string().describe('the section of the report whose figure or table shows it'),
-  bySeed,
-});
+const claimSchema = z
+  .object({
+    id: z.string(),
+    statement: z.string(),
+    verdict: z.enum(VERDICTS),
+    reason: z.string().describe('why the verdict is what it is'),
+    ...estimate,
+    unit: z
+      .enum(['ratio', 'nats', 'share'])
+      .describe('of the estimate; 1 is no difference of a ratio, 0 of the others'),
+    shownBy: z.string().describe('the section of the report whose figure or table shows it'),
+    bySeed,
+  })
+  .meta({ id: 'Claim' });
 
-const measureSchema = z.object({
-  id: z.string(),
-  statement: z.string(),
-  regime: z.enum(REGIMES).nullable().describe('null where it compares the two'),
-  ...estimate,
-});
+const measureSchema = z
+  .object({
+    id: z.string(),
+    statement: z.string(),
+    regime: z.enum(REGIMES).nullable().describe('null where it compares the two'),
+    ...estimate,
+  })
+  .meta({ id: 'Measure' });
 
-const runSchema = z.object({
-  regime: z.enum(REGIMES),
-  seed: z.number().int(),
-  batchSize: z.number().int(),
-  epochs: z.number().int(),
-  learningRate: z.number().describe('of the first epoch'),
-  train: evaluationSchema.describe('over the whole training set of the run, in evaluation mode'),
-  test: evaluationSchema.describe('over the whole test set, in evaluation mode'),
-  distanceFromStart: anyNumber.describe('Euclidean, over all trainable parameters'),
-  weightsSha256: z.string().describe('of the safetensors file'),
-  seconds: z.number().describe('of training, wall time'),
-  history: z.array(epochRecordSchema).readonly(),
-});
+const runSchema = z
+  .object({
+    regime: z.enum(REGIMES),
+    seed: z.number().int(),
+    batchSize: z.number().int(),
+    epochs: z.number().int(),
+    learningRate: z.number().describe('of the first epoch'),
+    train: evaluationSchema.describe('over the whole training set of the run, in evaluation mode'),
+    test: evaluationSchema.describe('over the whole test set, in evaluation mode'),
+    distanceFromStart: anyNumber.describe('Euclidean, over all trainable parameters'),
+    weightsSha256: z.string().describe('of the safetensors file'),
+    seconds: z.number().describe('of training, wall time'),
+    history: z.array(epochRecordSchema).readonly(),
+  })
+  .meta({ id: 'Run' });
 
-const curveSchema = z.object({
-  regime: z.enum(REGIMES),
-  seed: z.number().int(),
-  direction: z.number().int().describe('from 0'),
-  directionSeed: z.number().int().describe('what `curve --direction-seed` takes to draw the same curve'),
-  split: z.enum(['train', 'test']),
-  normalization: z.string(),
-  images: z.number().int(),
-  alphas: z.array(z.number()).readonly(),
-  loss: z.array(anyNumber).readonly().describe('in nats, one an alpha'),
-  lossStandardError: z
-    .array(anyNumber)
-    .readonly()
-    .describe(
-      'what taking a part of the images adds to the error of each loss, in nats; 0 where all were taken',
+const curveSchema = z
+  .object({
+    regime: z.enum(REGIMES),
+    seed: z.number().int(),
+    direction: z.number().int().describe('from 0'),
+    directionSeed: z.number().int().describe('what `curve --direction-seed` takes to draw the same curve'),
+    split: z.enum(['train', 'test']),
+    normalization: z.string(),
+    images: z.number().int(),
+    alphas: z.array(z.number()).readonly(),
+    loss: z.array(anyNumber).readonly().describe('in nats, one an alpha'),
+    lossStandardError: z
+      .array(anyNumber)
+      .readonly()
+      .describe(
+        'what taking a part of the images adds to the error of each loss, in nats; 0 where all were taken',
+      ),
+    accuracy: z.array(anyNumber).readonly(),
+    rise: anyNumber.describe('mean over the alphas of the loss less that at 0, in nats'),
+    errorRise: anyNumber.describe(
+      'the same of the error rate, which does not depend on the scale of the logits',
     ),
-  accuracy: z.array(anyNumber).readonly(),
-  rise: anyNumber.describe('mean over the alphas of the loss less that at 0, in nats'),
-  errorRise: anyNumber.describe(
-    'the same of the error rate, which does not depend on the scale of the logits',
-  ),
-  curvature: anyNumber.describe('c of the quadratic a + bα + cα² of least squares, in nats'),
-});
+    curvature: anyNumber.describe('c of the quadratic a + bα + cα² of least squares, in nats'),
+  })
+  .meta({ id: 'Curve' });
 
 const comparison = {
   ...estimate,
   bySeed,
 };
 
-const controlSchema = z.object({
-  statement: z.string(),
-  rise: z.object(comparison),
-  curvature: z.object(comparison),
-  largestFactor: anyNumber.describe('by which any pair differs in its rise, up or down'),
-  runs: z.array(runSchema).readonly().describe('SB with another batch order'),
-  curves: z.array(curveSchema).readonly(),
-  curvatureCurves: z.array(curveSchema).readonly(),
-});
+const controlSchema = z
+  .object({
+    statement: z.string(),
+    rise: z.object(comparison),
+    curvature: z.object(comparison),
+    largestFactor: anyNumber.describe('by which any pair differs in its rise, up or down'),
+    runs: z.array(runSchema).readonly().describe('SB with another batch order'),
+    curves: z.array(curveSchema).readonly(),
+    curvatureCurves: z.array(curveSchema).readonly(),
+  })
+  .meta({ id: 'Control' });
 
-const powerSchema = z.object({
-  ratio: z.number().describe('the true ratio asked after'),
-  n: z.number().int(),
-  over: z.enum(['directions', 'seeds']),
-  spread: anyNumber.describe('standard deviation of the log ratios'),
-  power: anyNumber.describe('probability that the interval would have left out 1'),
-  deciding: anyNumber.describe(
-    'the smallest number of observations whose interval would leave out 1 at the estimate and spread found; null where there is none',
-  ),
-});
+const powerSchema = z
+  .object({
+    ratio: z.number().describe('the true ratio asked after'),
+    n: z.number().int(),
+    over: z.enum(['directions', 'seeds']),
+    spread: anyNumber.describe('standard deviation of the log ratios'),
+    power: anyNumber.describe('probability that the interval would have left out 1'),
+    deciding: anyNumber.describe(
+      'the smallest number of observations whose interval would leave out 1 at the estimate and spread found; null where there is none',
+    ),
+  })
+  .meta({ id: 'Power' });
 
-const sensitivitySchema = z.object({
-  seed: z.number().int(),
-  directions: z.number().int(),
-  images: z.object({ train: z.number().int(), test: z.number().int() }),
-  alphas: z.array(z.number()).readonly(),
-  rows: z
-    .array(
-      z.object({
-        normalization: z.string(),
-        split: z.enum(['train', 'test']),
-        range: z.number().describe('largest |α| taken'),
-        rise: z.enum(['mean', 'maximum', 'curvature']).describe('what is taken as the rise'),
-        verdict: z.enum(VERDICTS),
-        ...estimate,
-      }),
-    )
-    .readonly(),
-});
+const sensitivitySchema = z
+  .object({
+    seed: z.number().int(),
+    directions: z.number().int(),
+    images: z.object({ train: z.number().int(), test: z.number().int() }),
+    alphas: z.array(z.number()).readonly(),
+    rows: z
+      .array(
+        z.object({
+          normalization: z.string(),
+          split: z.enum(['train', 'test']),
+          range: z.number().describe('largest |α| taken'),
+          rise: z.enum(['mean', 'maximum', 'curvature']).describe('what is taken as the rise'),
+          verdict: z.enum(VERDICTS),
+          ...estimate,
+        }),
+      )
+      .readonly(),
+  })
+  .meta({ id: 'Sensitivity' });
 
-const trainingSensitivitySchema = z.object({
-  seed: z.number().int(),
-  rows: z
-    .array(
-      z.object({
-        learningRate: z.number().describe("LB's, of the first epoch"),
-        diverged: z.string().nullable().describe('where the loss stopped being a number'),
-        train: evaluationSchema.nullable(),
-        test: evaluationSchema.nullable(),
-        comparable: z.boolean().describe("whether its training loss is comparable with SB's"),
-        verdict: z.enum(VERDICTS).describe('of "LB rises faster" with this learning rate'),
-        ...estimate,
-      }),
-    )
-    .readonly(),
-});
+const trainingSensitivitySchema = z
+  .object({
+    seed: z.number().int(),
+    rows: z
+      .array(
+        z.object({
+          learningRate: z.number().describe("LB's, of the first epoch"),
+          diverged: z.string().nullable().describe('where the loss stopped being a number'),
+          train: evaluationSchema.nullable(),
+          test: evaluationSchema.nullable(),
+          comparable: z.boolean().describe("whether its training loss is comparable with SB's"),
+          verdict: z.enum(VERDICTS).describe('of "LB rises faster" with this learning rate'),
+          ...estimate,
+        }),
+      )
+      .readonly(),
+  })
+  .meta({ id: 'TrainingSensitivity' });
 
 export const reportSchema = z.object({
   verdict: z.enum(VERDICTS),

@@ -10,19 +10,23 @@ export const anyNumber = z
   .transform((value) => value ?? NaN);
 
 /** Schema of an evaluation, as files hold it. */
-export const evaluationSchema = z.object({
-  loss: anyNumber.describe('mean cross entropy in nats'),
-  accuracy: anyNumber.describe('share of the images that are classified right, in [0, 1]'),
-  lossStandardError: anyNumber.describe('of the loss if the images are a sample of many more, in nats'),
-});
+export const evaluationSchema = z
+  .object({
+    loss: anyNumber.describe('mean cross entropy in nats'),
+    accuracy: anyNumber.describe('share of the images that are classified right, in [0, 1]'),
+    lossStandardError: anyNumber.describe('of the loss if the images are a sample of many more, in nats'),
+  })
+  .meta({ id: 'Evaluation' });
 
 /** Schema of an epoch's record, as files hold it. */
-export const epochRecordSchema = z.object({
-  epoch: z.number().int().positive(),
-  learningRate: z.number(),
-  trainingModeLoss: z.number().describe('mean over the epoch of the loss before each step, in nats'),
-  test: evaluationSchema.nullable().describe('of the whole test set; null after most epochs'),
-});
+export const epochRecordSchema = z
+  .object({
+    epoch: z.number().int().positive(),
+    learningRate: z.number(),
+    trainingModeLoss: z.number().describe('mean over the epoch of the loss before each step, in nats'),
+    test: evaluationSchema.nullable().describe('of the whole test set; null after most epochs'),
+  })
+  .meta({ id: 'Epoch' });
 
 const metadataSchema = z.object({
   history: z.array(epochRecordSchema),

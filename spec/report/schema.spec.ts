@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import Ajv2020 from 'ajv/dist/2020';
+import fc from 'fast-check';
+import { parseReport, reportJson } from '../../src/report/report';
+import { exampleReport, reportShapes } from '../support/reports';
+import { schemaText } from '../support/write-schema';
+
+const file = join(__dirname, '../../src/report/report.schema.json');
+
+describe('report.schema.json', () => {
+  const text = readFileSync(file, 'utf8');
+  const isReport = new Ajv2020().compile(JSON.parse(text) as object);
+
+  test('is the schema of the code (npx ts-node spec/support/write-schema.ts makes it)', () => {
+    expect(text).toBe(schemaText());
+  });
+
+  test('holds for every report', () => {
+    fc.assert(
+      fc.property(reportShapes, (shape) => {
+        const report: unknown = JSON.parse(reportJson(exampleReport(shape)));
+        expect(isReport(report) ? [] : isReport.errors).toEqual([]);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test('does not hold where anything is missing', () => {
+    const report = JSON.parse(reportJson(exampleReport())) as Record<string, unknown>;
+    for (const key of Object.keys(report)) {
+      const { [key]: _, ...rest } = report;
+      expect(isReport(rest)).toBe(false);
+    }
+  });
+});
+
+test('a report that is read back is the report, what is not known included', () => {
+  fc.assert(
+    fc.property(reportShapes, (shape) => {
+      const json = reportJson(exampleReport(shape));
+      expect(JSON.parse(reportJson(parseReport(json, 'report.json')))).toEqual(JSON.parse(json));
+    }),
+    { numRuns: 20 },
+  );
+});
