@@ -5,15 +5,6 @@ const config: Config = {
   testEnvironment: 'node',
   roots: ['<rootDir>/spec'],
   testMatch: ['**/*.spec.ts'],
-  // preact comes as ES modules only, which Node 20 can require and Jest cannot.
-  transform: {
-    '^.+\\.tsx?$': 'ts-jest',
-    'node_modules/preact/.+\\.mjs$': [
-      'ts-jest',
-      { diagnostics: false, tsconfig: { allowJs: true, module: 'commonjs' } },
-    ],
-  },
-  transformIgnorePatterns: ['node_modules/(?!preact/)'],
   // Makes an engine ready once: npm runs no pretest script under ignore-scripts.
   globalSetup: '<rootDir>/spec/support/prepare-engine.ts',
   // The engine uses every core by itself, so specs that share the machine gain nothing from more workers.

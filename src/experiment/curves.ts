@@ -10,7 +10,7 @@ import type { FinishedCurve } from './run-folder';
 import { directionSeedOf, type Settings } from './settings';
 
 /** Near the minimizer: what lb-curvature is fitted to. */
-export const CURVATURE_ALPHAS: readonly number[] = [-0.25, -0.125, 0, 0.125, 0.25];
+const CURVATURE_ALPHAS: readonly number[] = [-0.25, -0.125, 0, 0.125, 0.25];
 
 /** Which curve of a minimizer. */
 export type CurveKey = Pick<FinishedCurve, 'grid' | 'split' | 'direction'>;

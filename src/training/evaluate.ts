@@ -88,7 +88,7 @@ export async function evaluateImages(
 }
 
 /** Mean loss and accuracy of single images, summed in double precision in the data set's order. */
-export function summarize({ losses, correct }: ImageResults): Evaluation {
+function summarize({ losses, correct }: ImageResults): Evaluation {
   const n = losses.length;
   let sum = 0;
   let sumOfSquares = 0;
