@@ -47,6 +47,20 @@ const silent: Progress = {
   begin: () => ({ advance: () => {}, note: () => {}, milestone: () => {}, end: () => {} }),
 };
 
+/** Power is cut at a milestone, counted from 1. */
+function dyingAt(milestone: number): Progress {
+  let reached = 0;
+  return {
+    ...silent,
+    begin: () => ({
+      ...silent.begin('', 0),
+      milestone: () => {
+        if (++reached === milestone) throw new Error('power cut');
+      },
+    }),
+  };
+}
+
 /** The report without what a clock says. */
 function timeless(report: Report): unknown {
   return JSON.parse(reportJson({ ...report, runs: report.runs.map((run) => ({ ...run, seconds: 0 })) }));
@@ -189,18 +203,8 @@ describe('an experiment', () => {
 
   test('that dies at any milestone goes on to the same figures', async () => {
     for (const stop of [1, 4, 7, 10]) {
-      let milestones = 0;
-      const fragile: Progress = {
-        ...silent,
-        begin: () => ({
-          ...silent.begin('', 0),
-          milestone: () => {
-            if (++milestones === stop) throw new Error('power cut');
-          },
-        }),
-      };
       const name = `dead ${stop}`;
-      await expect(run(name, SETTINGS, { progress: fragile })).rejects.toThrow('power cut');
+      await expect(run(name, SETTINGS, { progress: dyingAt(stop) })).rejects.toThrow('power cut');
       expect(timeless(await run(name))).toEqual(timeless(report));
     }
   });
@@ -230,18 +234,8 @@ describe('an experiment', () => {
   });
 
   test('goes on from the checkpoint before where the newest is damaged, and says so', async () => {
-    let milestones = 0;
-    const fragile: Progress = {
-      ...silent,
-      begin: () => ({
-        ...silent.begin('', 0),
-        milestone: () => {
-          if (++milestones === 2) throw new Error('power cut');
-        },
-      }),
-    };
     const longer = { ...SETTINGS, smallEpochs: 3 };
-    await expect(run('damaged', longer, { progress: fragile })).rejects.toThrow('power cut');
+    await expect(run('damaged', longer, { progress: dyingAt(2) })).rejects.toThrow('power cut');
     const file = join(root, 'damaged/checkpoints/small_batch.training');
     const bytes = readFileSync(file);
     bytes[bytes.length - 5] ^= 1;

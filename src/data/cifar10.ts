@@ -20,7 +20,8 @@ export interface Dataset {
   readonly labels: Uint8Array;
 }
 
-export type Split = 'train' | 'test';
+export const SPLITS = ['train', 'test'] as const;
+export type Split = (typeof SPLITS)[number];
 
 interface SplitSource {
   readonly count: number;

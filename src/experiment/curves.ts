@@ -25,8 +25,18 @@ export function ownCurves({ directions, testCurves }: Settings): CurveKey[] {
   return curveKeys(directions, ['curve', 'curvature'], testCurves ? ['train', 'test'] : ['train']);
 }
 
+/** What a control's ratios need, around both of its minimizers. */
+export function controlCurves({ directions }: Settings): CurveKey[] {
+  return curveKeys(directions, ['curve', 'curvature'], ['train']);
+}
+
+/** What the rise of another learning rate needs. */
+export function learningRateCurves({ directions }: Settings): CurveKey[] {
+  return curveKeys(directions, ['curve'], ['train']);
+}
+
 /** The curves of some grids and splits along the first so many directions, in that order. */
-export function curveKeys(
+function curveKeys(
   directions: number,
   grids: readonly FinishedCurve['grid'][],
   splits: readonly Split[],
@@ -65,7 +75,7 @@ export async function drawCurves(
   const { architecture, folder, progress, settings } = context;
   const open = jobs.map((job) => {
     const done = folder.curves(job.training.name).read() ?? [];
-    return { ...job, wanted: job.wanted.filter((key) => !findCurve(done, key)) };
+    return { ...job, done, wanted: job.wanted.filter((key) => !findCurve(done, key)) };
   });
   const missing = open.flatMap(({ wanted }) => wanted);
   if (missing.length === 0) return;
@@ -80,12 +90,12 @@ export async function drawCurves(
     if (due.length === 0) continue;
     const directionSeed = directionSeedOf(seed, direction);
     const noise = randomDirection(architecture, directionSeed);
-    for (const { training, weights, wanted } of due) {
+    for (const { training, weights, done, wanted } of due) {
       const normalized = normalizeDirection(architecture, noise, weights, settings.normalization);
-      const stored = folder.curves(training.name);
       for (const key of wanted) {
         const points = await drawCurve(context, training, weights, normalized, key, stretch.advance);
-        stored.write([...(stored.read() ?? []), { ...key, directionSeed, points: [...points] }]);
+        done.push({ ...key, directionSeed, points: [...points] });
+        folder.curves(training.name).write(done);
         const name = key.grid === 'curve' ? key.split : `${key.split}, near the minimizer`;
         stretch.milestone(`${training.label} ${name}, direction ${direction + 1}/${settings.directions}`);
         warnIfLong(key);

@@ -1,10 +1,10 @@
 import type { Weights } from '../model/weights';
 import type { Report } from '../report/report';
 import { evaluateImages } from '../training/evaluate';
-import type { Regime } from '../training/train';
+import type { Regime } from '../training/regime';
 import { pairTests } from '../verdict/generalization';
 import type { ExperimentContext } from './context';
-import { curveKeys, drawCurves, ownCurves } from './curves';
+import { controlCurves, drawCurves, ownCurves } from './curves';
 import { judge } from './judge';
 import { judgeControl } from './judge-control';
 import { controlTraining, findMinimizer, regimeTraining } from './minimizers';
@@ -75,7 +75,7 @@ async function testBoth(
  */
 export async function runControl(context: ExperimentContext, pairs: number) {
   const { settings, folder } = context;
-  const wanted = curveKeys(settings.directions, ['curve', 'curvature'], ['train']);
+  const wanted = controlCurves(settings);
   for (const seed of seedsOf(settings, pairs)) {
     const jobs = [];
     for (const training of [regimeTraining(settings, 'SB', seed), controlTraining(settings, seed)]) {

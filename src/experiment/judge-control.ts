@@ -1,7 +1,7 @@
 import type { ControlReport } from '../report/report';
 import { largestControlFactor } from '../verdict/control';
 import { ratioOf, type Ratio } from '../verdict/ratio';
-import { curveKeys } from './curves';
+import { controlCurves } from './curves';
 import { controlTraining, regimeTraining } from './minimizers';
 import type { RunFolder } from './run-folder';
 import { curvesOf, isComplete, ofGrid, pairs, runReport } from './stored-results';
@@ -9,7 +9,7 @@ import { curvesOf, isComplete, ofGrid, pairs, runReport } from './stored-results
 /** SB with another batch order against SB, of all pairs that the folder holds whole; null where there is none. */
 export function judgeControl(folder: RunFolder): { ratio: Ratio; report: ControlReport } | null {
   const { settings } = folder.beginning;
-  const wanted = curveKeys(settings.directions, ['curve', 'curvature'], ['train']);
+  const wanted = controlCurves(settings);
   const own = (seed: number) => regimeTraining(settings, 'SB', seed);
   const other = (seed: number) => controlTraining(settings, seed);
   const seeds: number[] = [];
@@ -17,12 +17,10 @@ export function judgeControl(folder: RunFolder): { ratio: Ratio; report: Control
     if (isComplete(folder, own(seed), wanted)) seeds.push(seed);
   }
   if (seeds.length === 0) return null;
-  // The other order stands in LB's place, so that the same code compares them.
-  const curves = seeds.flatMap((seed) => [
-    ...curvesOf(folder, 'SB', own(seed), wanted),
-    ...curvesOf(folder, 'LB', other(seed), wanted),
-  ]);
+  const ownCurves = seeds.flatMap((seed) => curvesOf(folder, 'SB', own(seed), wanted));
   const otherCurves = seeds.flatMap((seed) => curvesOf(folder, 'SB', other(seed), wanted));
+  // The other order stands in LB's place, so that the same code compares them.
+  const curves = [...ownCurves, ...otherCurves.map((curve) => ({ ...curve, regime: 'LB' as const }))];
   const ratio = ratioOf(pairs(seeds, ofGrid('curve', curves), 'train', 'rise'));
   return {
     ratio,

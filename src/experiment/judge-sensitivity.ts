@@ -1,13 +1,13 @@
-import type { Split } from '../data/cifar10';
+import { SPLITS, type Split } from '../data/cifar10';
 import { rise } from '../landscape/curve';
 import { NORMALIZATIONS, type Normalization } from '../landscape/directions';
 import { fitQuadratic, within } from '../landscape/shape';
 import type { Report } from '../report/report';
-import type { Regime } from '../training/train';
+import type { Regime } from '../training/regime';
 import { verdictOf } from '../verdict/claim';
 import { comparableTrainingLoss } from '../verdict/comparable';
 import { ratioOf, type Ratio } from '../verdict/ratio';
-import { curveKeys } from './curves';
+import { learningRateCurves } from './curves';
 import { learningRateTraining, regimeTraining } from './minimizers';
 import type { RunFolder, SensitivityCurves } from './run-folder';
 import { LEARNING_RATES } from './sensitivity';
@@ -35,7 +35,7 @@ export function judgeSensitivity(folder: RunFolder): Sensitivity | null {
   const { seed } = folder.beginning.settings;
   const { images, directions, alphas, curves } = stored;
   const choices = NORMALIZATIONS.flatMap((normalization) =>
-    (['train', 'test'] as const).flatMap((split) =>
+    SPLITS.flatMap((split) =>
       RANGES.flatMap((range) => KINDS.map((kind) => ({ normalization, split, range, rise: kind }))),
     ),
   );
@@ -71,7 +71,7 @@ function lossOf(
 /** LB at each learning rate against the first seed's SB; null where --sensitivity-training is not done. */
 export function judgeLearningRates(folder: RunFolder): TrainingSensitivity | null {
   const { settings } = folder.beginning;
-  const wanted = curveKeys(settings.directions, ['curve'], ['train']);
+  const wanted = learningRateCurves(settings);
   const trainings = LEARNING_RATES.map((learningRate) => ({
     learningRate,
     training: learningRateTraining(settings, learningRate),

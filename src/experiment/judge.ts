@@ -1,5 +1,5 @@
 import type { Report } from '../report/report';
-import type { Regime } from '../training/train';
+import { REGIMES } from '../training/regime';
 import { comparableTrainingLoss } from '../verdict/comparable';
 import { heldAgainstControl } from '../verdict/control';
 import { generalisesWorse } from '../verdict/generalization';
@@ -14,8 +14,6 @@ import { regimeTraining } from './minimizers';
 import type { RunFolder } from './run-folder';
 import { changedFromPreset, commandOf, presetRules, seedsOf } from './settings';
 import { curvesOf, isComplete, ofGrid, pairs, required, runReport } from './stored-results';
-
-const REGIMES: readonly Regime[] = ['SB', 'LB'];
 
 const CLAIMS = {
   rise: {

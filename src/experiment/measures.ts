@@ -1,6 +1,6 @@
 import { fitQuadratic, growthExponent, minimumOf } from '../landscape/shape';
 import type { CurveReport, Report } from '../report/report';
-import type { Regime } from '../training/train';
+import { REGIMES, type Regime } from '../training/regime';
 import { verdictOf, type Claim } from '../verdict/claim';
 import { meanOf } from '../verdict/measure';
 import { decidingNumber, powerToFind } from '../verdict/power';
@@ -9,7 +9,6 @@ import { pairs } from './stored-results';
 
 // What is reported beside the claims, without a verdict.
 
-const REGIMES: readonly Regime[] = ['SB', 'LB'];
 /** The ratio whose chance to be found the report tells. */
 const POWER_RATIO = 1.3;
 

@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { writeAtomically } from '../atomic-file';
 import { readChecked, removeChecked, writeChecked } from '../checked-file';
+import { SPLITS } from '../data/cifar10';
 import { messageOf, UserError } from '../errors';
 import { NORMALIZATIONS } from '../landscape/directions';
+import { environmentSchema, pairedTestSchema } from '../report/report';
 import {
   anyNumber,
   decodeCheckpoint,
@@ -12,21 +14,13 @@ import {
   epochRecordSchema,
   evaluationSchema,
 } from '../training/checkpoint';
+import { REGIMES } from '../training/regime';
 import type { TrainingState } from '../training/train';
 import { differingSettings, flagOf, settingsSchema, type Settings } from './settings';
 
 const beginningSchema = z.object({
   settings: settingsSchema,
-  environment: z.object({
-    engine: z.string(),
-    engineVersion: z.string(),
-    device: z.string(),
-    threads: z.number(),
-    node: z.string(),
-    platform: z.string(),
-    commit: z.string().nullable(),
-    dataSha256: z.string(),
-  }),
+  environment: environmentSchema,
 });
 
 const trainedSchema = z.object({
@@ -42,18 +36,10 @@ const finishedRunSchema = z.union([trainedSchema, z.object({ diverged: z.string(
 
 const curveSchema = z.object({
   grid: z.enum(['curve', 'curvature']),
-  split: z.enum(['train', 'test']),
+  split: z.enum(SPLITS),
   direction: z.number().int(),
   directionSeed: z.number().int(),
   points: z.array(evaluationSchema),
-});
-
-const pairedTestSchema = z.object({
-  images: z.number(),
-  onlySmallBatchRight: z.number(),
-  onlyLargeBatchRight: z.number(),
-  lossDifference: anyNumber,
-  lossDifferenceError: anyNumber,
 });
 
 const sensitivitySchema = z.object({
@@ -65,9 +51,9 @@ const sensitivitySchema = z.object({
   curves: z.array(
     z.object({
       normalization: z.enum(NORMALIZATIONS),
-      split: z.enum(['train', 'test']),
+      split: z.enum(SPLITS),
       direction: z.number(),
-      regime: z.enum(['SB', 'LB']),
+      regime: z.enum(REGIMES),
       loss: z.array(anyNumber),
     }),
   ),

@@ -1,10 +1,11 @@
-import { firstImages, type Split } from '../data/cifar10';
+import { firstImages, SPLITS } from '../data/cifar10';
 import { computeSharpnessCurve, evenAlphas } from '../landscape/curve';
 import { normalizeDirection, NORMALIZATIONS, randomDirection } from '../landscape/directions';
 import type { Weights } from '../model/weights';
-import { Diverged, type Regime } from '../training/train';
+import { REGIMES, type Regime } from '../training/regime';
+import { Diverged } from '../training/train';
 import type { ExperimentContext } from './context';
-import { curveKeys, drawCurves } from './curves';
+import { drawCurves, learningRateCurves } from './curves';
 import { findMinimizer, learningRateTraining } from './minimizers';
 import type { SensitivityCurves } from './run-folder';
 import { directionSeedOf } from './settings';
@@ -16,9 +17,6 @@ const MOST_DIRECTIONS = 5;
 export const SENSITIVITY_IMAGES = 2000;
 /** What LB is trained with by --sensitivity-training, besides its own. */
 export const LEARNING_RATES = [0.01, 0.04, 0.16] as const;
-
-const REGIMES: readonly Regime[] = ['SB', 'LB'];
-const SPLITS: readonly Split[] = ['train', 'test'];
 
 /**
  * Draws the curves of the first seed's minimizers under every normalization, over train and test: what the
@@ -51,17 +49,19 @@ export async function drawSensitivity(
   const curves = samePlan(folder.sensitivity.read(), plan);
   const missing = wanted.slice(curves.length);
   if (missing.length === 0) return;
+  const noises = Array.from({ length: directions }, (_, direction) =>
+    randomDirection(architecture, directionSeedOf(settings.seed, direction)),
+  );
   const work = missing.reduce((sum, { split }) => sum + ALPHAS.length * taken[split].count, 0);
   const stretch = progress.begin('Sensitivity', work);
   for (const key of missing) {
     const { normalization, split, direction, regime } = key;
-    const noise = randomDirection(architecture, directionSeedOf(settings.seed, direction));
     const { points } = await computeSharpnessCurve(
       engine,
       architecture,
       taken[split],
       minimizers[regime],
-      normalizeDirection(architecture, noise, minimizers[regime], normalization),
+      normalizeDirection(architecture, noises[direction], minimizers[regime], normalization),
       ALPHAS,
       { onImages: stretch.advance, signal },
     );
@@ -91,9 +91,7 @@ export async function trainAtLearningRates(context: ExperimentContext): Promise<
     if (finished && 'diverged' in finished) continue;
     try {
       const weights = await findMinimizer(context, training);
-      await drawCurves(context, settings.seed, [
-        { training, weights, wanted: curveKeys(settings.directions, ['curve'], ['train']) },
-      ]);
+      await drawCurves(context, settings.seed, [{ training, weights, wanted: learningRateCurves(settings) }]);
     } catch (error) {
       if (!(error instanceof Diverged)) throw error;
       progress.say(`${training.label}: ${error.message}`);

@@ -3,7 +3,8 @@ import { UserError } from '../errors';
 import { evenAlphas } from '../landscape/curve';
 import { NORMALIZATIONS } from '../landscape/directions';
 import { squareRootScaled } from '../training/schedule';
-import type { Regime, TrainingConfig } from '../training/train';
+import type { Regime } from '../training/regime';
+import type { TrainingConfig } from '../training/train';
 
 export const PRESETS = ['smoke', 'quick', 'full', 'recipe'] as const;
 export type PresetName = (typeof PRESETS)[number];

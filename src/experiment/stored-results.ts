@@ -3,7 +3,7 @@ import { UserError } from '../errors';
 import { rise } from '../landscape/curve';
 import { fitQuadratic } from '../landscape/shape';
 import type { CurveReport, RunReport } from '../report/report';
-import type { Regime } from '../training/train';
+import type { Regime } from '../training/regime';
 import type { SeedPairs } from '../verdict/ratio';
 import { alphasOf, findCurve, type CurveKey } from './curves';
 import type { Training } from './minimizers';

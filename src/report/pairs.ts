@@ -33,7 +33,7 @@ export function distinct<T>(values: readonly T[]): T[] {
   return [...new Set(values)];
 }
 
-/** Each seed's curves of a split and regime, at one alpha: mean, least and greatest. NaN where any is not finite. */
+/** Curves of one split and regime at one alpha: mean, least and greatest loss. NaN where any is not finite. */
 export function spreadAt(
   curves: readonly CurveReport[],
   index: number,

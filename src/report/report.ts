@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { UserError } from '../errors';
+import { SPLITS } from '../data/cifar10';
 import { anyNumber, epochRecordSchema, evaluationSchema } from '../training/checkpoint';
+import { REGIMES } from '../training/regime';
 
 // What a run found, as one value: report.json is it, and every other form of the report is drawn from it.
 // Its JSON Schema is report.schema.json beside this file.
 
-const REGIMES = ['SB', 'LB'] as const;
 const VERDICTS = ['PASS', 'FAIL', 'INCONCLUSIVE'] as const;
 
 const estimate = {
@@ -66,7 +67,7 @@ const curveSchema = z
     seed: z.number().int(),
     direction: z.number().int().describe('from 0'),
     directionSeed: z.number().int().describe('what `curve --direction-seed` takes to draw the same curve'),
-    split: z.enum(['train', 'test']),
+    split: z.enum(SPLITS),
     normalization: z.string(),
     images: z.number().int(),
     alphas: z.array(z.number()).readonly(),
@@ -126,7 +127,7 @@ const sensitivitySchema = z
       .array(
         z.object({
           normalization: z.string(),
-          split: z.enum(['train', 'test']),
+          split: z.enum(SPLITS),
           range: z.number().describe('largest |α| taken'),
           rise: z.enum(['mean', 'maximum', 'curvature']).describe('what is taken as the rise'),
           verdict: z.enum(VERDICTS),
@@ -156,6 +157,27 @@ const trainingSensitivitySchema = z
   })
   .meta({ id: 'TrainingSensitivity' });
 
+/** On what an experiment ran. */
+export const environmentSchema = z.object({
+  engine: z.string(),
+  engineVersion: z.string(),
+  device: z.string(),
+  threads: z.number().int(),
+  node: z.string(),
+  platform: z.string(),
+  commit: z.string().nullable().describe("of the project's own code; null where it is no git checkout"),
+  dataSha256: z.string().describe('of the training images and labels'),
+});
+
+/** How two minimizers do on the same test images. */
+export const pairedTestSchema = z.object({
+  images: z.number().int(),
+  onlySmallBatchRight: z.number().int(),
+  onlyLargeBatchRight: z.number().int(),
+  lossDifference: anyNumber.describe("mean over the test images of LB's loss less SB's, in nats"),
+  lossDifferenceError: anyNumber.describe('its standard error'),
+});
+
 export const reportSchema = z.object({
   verdict: z.enum(VERDICTS),
   reason: z.string(),
@@ -165,33 +187,13 @@ export const reportSchema = z.object({
   runs: z.array(runSchema).readonly(),
   curves: z.array(curveSchema).readonly(),
   curvatureCurves: z.array(curveSchema).readonly().describe('on a grid of their own, near the minimizer'),
-  generalization: z
-    .array(
-      z.object({
-        seed: z.number().int(),
-        images: z.number().int(),
-        onlySmallBatchRight: z.number().int(),
-        onlyLargeBatchRight: z.number().int(),
-        lossDifference: anyNumber.describe("mean over the test images of LB's loss less SB's, in nats"),
-        lossDifferenceError: anyNumber.describe('its standard error'),
-      }),
-    )
-    .readonly(),
+  generalization: z.array(z.object({ seed: z.number().int(), ...pairedTestSchema.shape })).readonly(),
   control: controlSchema
     .nullable()
     .describe('SB against SB with another batch order; null where none was run'),
   sensitivity: sensitivitySchema.nullable(),
   trainingSensitivity: trainingSensitivitySchema.nullable(),
-  environment: z.object({
-    engine: z.string(),
-    engineVersion: z.string(),
-    device: z.string(),
-    threads: z.number().int(),
-    node: z.string(),
-    platform: z.string(),
-    commit: z.string().nullable().describe("of the project's own code; null where it is no git checkout"),
-    dataSha256: z.string().describe('of the training images and labels'),
-  }),
+  environment: environmentSchema,
   command: z.string().describe('what makes this report again'),
   preset: z
     .looseObject({ preset: z.string(), changed: z.array(z.string()).readonly() })

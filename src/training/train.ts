@@ -13,9 +13,6 @@ import { evaluate, type Evaluation } from './evaluate';
 import { cosineAnnealing } from './schedule';
 import { sgd, type Optimizer } from './sgd';
 
-/** Small batch or large batch. */
-export type Regime = 'SB' | 'LB';
-
 /** How a network is trained. */
 export interface TrainingConfig {
   /** Images a step; the last step of an epoch takes what is left. */

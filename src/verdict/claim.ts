@@ -32,6 +32,20 @@ export interface Claim extends Estimate {
   readonly bySeed: readonly SeedEstimate[];
 }
 
+/** Seeds that have one number each, without an interval. */
+export function singleNumbers(
+  seeds: readonly { readonly seed: number }[],
+  estimates: readonly number[],
+): SeedEstimate[] {
+  return seeds.map(({ seed }, i) => ({
+    seed,
+    estimate: estimates[i],
+    interval: [NaN, NaN],
+    n: 1,
+    over: 'seeds',
+  }));
+}
+
 /** Whether an interval lies above, below or around the value of no difference. */
 export function verdictOf([low, high]: readonly [number, number], noDifference: number): Verdict {
   if (low > noDifference) return 'PASS';

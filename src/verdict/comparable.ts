@@ -1,4 +1,4 @@
-import { short, type Claim } from './claim';
+import { short, singleNumbers, type Claim } from './claim';
 import { meanInterval } from './interval';
 
 /** Loss and accuracy of a seed's two runs over their whole training set, in evaluation mode. */
@@ -35,13 +35,7 @@ export function comparableTrainingLoss(seeds: readonly TrainingEnds[]): Claim {
     over: 'seeds',
     unit: 'nats',
     shownBy: 'The runs',
-    bySeed: seeds.map(({ seed }, i) => ({
-      seed,
-      estimate: differences[i],
-      interval: [NaN, NaN],
-      n: 1,
-      over: 'seeds',
-    })),
+    bySeed: singleNumbers(seeds, differences),
   };
 }
 

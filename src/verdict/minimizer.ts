@@ -1,4 +1,4 @@
-import { short, type Claim } from './claim';
+import { short, singleNumbers, type Claim } from './claim';
 import { meanInterval } from './interval';
 
 /** A loss curve around a minimizer, and which one it is. */
@@ -78,12 +78,6 @@ export function smallBatchGoesFarther(seeds: readonly SeedDistances[]): Claim {
     over: 'seeds',
     unit: 'ratio',
     shownBy: 'The runs',
-    bySeed: seeds.map(({ seed }, i) => ({
-      seed,
-      estimate: ratios[i],
-      interval: [NaN, NaN],
-      n: 1,
-      over: 'seeds',
-    })),
+    bySeed: singleNumbers(seeds, ratios),
   };
 }

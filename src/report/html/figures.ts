@@ -1,3 +1,4 @@
+import { REGIMES, type Regime } from '../../training/regime';
 import { controlPairs, curvePairs, distinct, seedsOf, spreadAt, type CurvePair } from '../pairs';
 import { curvatureClaimOf, headlineOf } from '../headline';
 import type { CurveReport, Report, RunReport } from '../report';
@@ -36,9 +37,6 @@ export interface Chart {
   readonly layout: Readonly<Record<string, unknown>>;
 }
 
-type Regime = CurveReport['regime'];
-
-const REGIMES: readonly Regime[] = ['SB', 'LB'];
 const COLOURS = { SB: 'var(--sb)', LB: 'var(--lb)' } as const;
 const BANDS = { SB: 'var(--sb-band)', LB: 'var(--lb-band)' } as const;
 /** Told apart without colour too. */

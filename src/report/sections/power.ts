@@ -1,7 +1,8 @@
+import { counted } from '../../verdict/claim';
 import type { Section } from '../section';
 import { headlineOf } from '../headline';
 import type { Report } from '../report';
-import { count, hasInterval, number, probability, type Text } from '../text';
+import { hasInterval, number, probability, type Text } from '../text';
 
 /** How small a difference this experiment could have found, and what would have decided an open one. */
 export function powerSections(report: Report): Section[] {
@@ -10,7 +11,7 @@ export function powerSections(report: Report): Section[] {
 }
 
 function power({ ratio, n, over, spread, power }: Report['power']): Text {
-  const observations = count(n, over.slice(0, -1));
+  const observations = counted(n, over);
   if (!Number.isFinite(power)) {
     return (
       `With ${observations} the spread is not known, and with it not the probability that a true ratio of ` +
@@ -45,7 +46,7 @@ function deciding(report: Report): Text[] {
       : ' goes on in the same folder, and trains only the seeds that it lacks.';
   return [
     [
-      `The interval holds 1. At the ratio and spread found, ${count(deciding, over.slice(0, -1))} would have decided it: `,
+      `The interval holds 1. At the ratio and spread found, ${counted(deciding, over)} would have decided it: `,
       { code: `--${over} ${deciding}` },
       goesOn,
     ],

@@ -1,4 +1,4 @@
-import type { Verdict } from '../../verdict/claim';
+import { short, type Verdict } from '../../verdict/claim';
 import type { Section } from '../section';
 import { distinct } from '../pairs';
 import type { Report } from '../report';
@@ -124,5 +124,5 @@ function ofTraining({ seed, rows }: TrainingSensitivity): Section {
 
 /** Three significant digits, since three of these stand in one row. */
 function number3(value: number): string {
-  return Number.isFinite(value) ? String(Number(value.toPrecision(3))) : 'n/a';
+  return Number.isFinite(value) ? short(value) : 'n/a';
 }

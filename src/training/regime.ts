@@ -1,0 +1,3 @@
+/** Small batch and large batch. */
+export const REGIMES = ['SB', 'LB'] as const;
+export type Regime = (typeof REGIMES)[number];
