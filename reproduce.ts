@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { cacheFolder } from './src/cache-folder';
 import { firstImages, loadCifar10, splitSha256, type Split } from './src/data/cifar10';
-import { ENGINES, openEngine, type EngineName } from './src/engine';
-import type { Engine } from './src/engine/engine';
+import { openCompute } from './src/compute';
+import type { Compute } from './src/compute/compute';
+import { ENGINES, type EngineName } from './src/engine';
+import { describeEngine } from './src/engine/describe';
 import { Interrupted, messageOf, UserError } from './src/errors';
 import type { ExperimentContext } from './src/experiment/context';
 import { runControl, runExperiment } from './src/experiment/experiment';
@@ -198,28 +200,30 @@ async function reproduce(options: ReproduceOptions): Promise<number> {
     learningRates: sensitivityTraining,
   };
   const computes = extras.sensitivityImages !== undefined || sensitivityTraining;
-  const context = await begin(experiment, { overwrite, computes });
-  const report = await runExperiment(context, extras);
-  const { path } = context.folder;
-  await writeReport(context.folder.write, report, { tensorboard });
-  say(
-    `Report: ${join(path, 'report.html')} and report.md, picture: ${join(path, 'sharpness_comparison.png')}`,
-  );
-  process.stdout.write(`verdict: ${report.verdict}: ${report.reason}\n`);
-  return EXIT_CODES[report.verdict];
+  return withExperiment(experiment, { overwrite, computes }, async (context) => {
+    const report = await runExperiment(context, extras);
+    const { path } = context.folder;
+    await writeReport(context.folder.write, report, { tensorboard });
+    say(
+      `Report: ${join(path, 'report.html')} and report.md, picture: ${join(path, 'sharpness_comparison.png')}`,
+    );
+    process.stdout.write(`verdict: ${report.verdict}: ${report.reason}\n`);
+    return EXIT_CODES[report.verdict];
+  });
 }
 
 async function control({ seeds, ...options }: ExperimentOptions): Promise<void> {
   const adopt = GROWING_SETTINGS.filter((key) => key === 'seeds' || options[key] === undefined);
-  const context = await begin(options, { adopt, computes: true });
-  const { folder, settings } = context;
-  const { rise, largestFactor } = await runControl(context, seeds ?? settings.seeds);
-  if (isDone(folder)) await writeReport(folder.write, judge(folder));
-  else say('The report will hold the control when the experiment itself is done.');
-  process.stdout.write(
-    `control: SB with another order of its batches rises ${short(rise.estimate)} times as fast as SB ` +
-      `${precision(rise)}; the largest factor of a pair is ${short(largestFactor)}\n`,
-  );
+  await withExperiment(options, { adopt, computes: true }, async (context) => {
+    const { folder, settings } = context;
+    const { rise, largestFactor } = await runControl(context, seeds ?? settings.seeds);
+    if (isDone(folder)) await writeReport(folder.write, judge(folder));
+    else say('The report will hold the control when the experiment itself is done.');
+    process.stdout.write(
+      `control: SB with another order of its batches rises ${short(rise.estimate)} times as fast as SB ` +
+        `${precision(rise)}; the largest factor of a pair is ${short(largestFactor)}\n`,
+    );
+  });
 }
 
 async function rewriteReport(path: string, options: { tensorboard?: boolean }): Promise<void> {
@@ -234,29 +238,53 @@ async function rewriteReport(path: string, options: { tensorboard?: boolean }): 
   process.stdout.write(`${join(path, 'report.html')}\n`);
 }
 
-/** Makes engine, data and folder ready, and sees to it that the work can be interrupted. */
-async function begin(
-  { preset, seed, out, engine: name, debug: _, ...changes }: ExperimentOptions,
-  options: OpenOptions,
-): Promise<ExperimentContext> {
+/** Has work done with an engine, whose threads end with it. */
+async function withCompute<T>(name: EngineName, work: (compute: Compute) => Promise<T>): Promise<T> {
+  const compute = await openCompute(name, cacheFolder(), say);
+  try {
+    return await work(compute);
+  } finally {
+    await compute.close();
+  }
+}
+
+/** Has work done on an experiment, under a signal. */
+async function withExperiment<T>(
+  { engine, ...options }: ExperimentOptions,
+  openOptions: OpenOptions,
+  work: (context: ExperimentContext) => Promise<T>,
+): Promise<T> {
   // Checked before anything is fetched, though without a GPU's say in the preset yet.
-  settingsOf(preset ?? 'quick', seed, changes);
-  const engine = await openEngine(name, cacheFolder(), say);
-  const wanted = settingsOf(preset ?? (engine.info.device === 'GPU' ? 'full' : 'quick'), seed, changes);
-  if (engine.info.device !== 'GPU')
+  wantedSettings('quick', options);
+  return withCompute(engine, (compute) => work(begin(compute, options, openOptions)));
+}
+
+type OptionsOfAnyEngine = Omit<ExperimentOptions, 'engine'>;
+
+function wantedSettings(
+  usual: PresetName,
+  { preset = usual, seed, out: _, debug: __, ...changes }: OptionsOfAnyEngine,
+): Settings {
+  return settingsOf(preset, seed, changes);
+}
+
+/** Makes data and folder ready, and sees to it that the work can be interrupted. */
+function begin(compute: Compute, experiment: OptionsOfAnyEngine, options: OpenOptions): ExperimentContext {
+  const wanted = wantedSettings(compute.info.device === 'GPU' ? 'full' : 'quick', experiment);
+  if (compute.info.device !== 'GPU')
     demandMemory(Math.max(wanted.smallBatch, wanted.largeBatch), availableMemory());
-  const path = out ?? join('results', `${wanted.preset}-seed${seed}`);
+  const path = experiment.out ?? join('results', `${wanted.preset}-seed${wanted.seed}`);
   hold(path);
-  const beginning = { settings: wanted, environment: environmentOf(engine) };
+  const beginning = { settings: wanted, environment: environmentOf(compute) };
   const folder = openRunFolder(path, beginning, { ...options, say });
   const { settings } = folder.beginning;
   const signal = untilInterrupted();
-  say(`Preset ${settings.preset}, seed ${seed}, on ${engine.info.device}, ${engine.info.threads} threads.`);
+  say(`Preset ${settings.preset}, seed ${settings.seed}, ${describeEngine(compute.info)}.`);
   const data = {
     train: firstImages(loadCifar10('train', cacheFolder(), say), settings.trainSize),
     test: loadCifar10('test', cacheFolder(), say),
   };
-  return { engine, architecture: SIMPLE_VGG, data, settings, folder, progress, signal };
+  return { compute, architecture: SIMPLE_VGG, data, settings, folder, progress, signal };
 }
 
 /** Keeps other processes out of a folder for as long as this one lives. */
@@ -290,18 +318,19 @@ async function printCurve(options: CurveOptions): Promise<void> {
   const normalized = asItIs ? direction : normalizeDirection(SIMPLE_VGG, direction, weights, normalization);
   const all = loadCifar10(split, cacheFolder(), say);
   const data = firstImages(all, options.images ?? all.count);
-  const engine = await openEngine(options.engine, cacheFolder(), say);
-  const stretch = progress.begin('Curve', alphas.length * data.count);
-  const curve = await computeSharpnessCurve(engine, SIMPLE_VGG, data, weights, normalized, alphas, {
-    onImages: stretch.advance,
+  await withCompute(options.engine, async (compute) => {
+    const stretch = progress.begin('Curve', alphas.length * data.count);
+    const curve = await computeSharpnessCurve(compute, SIMPLE_VGG, data, weights, normalized, alphas, {
+      onImages: stretch.advance,
+    });
+    stretch.end();
+    const loss = curve.points.map((point) => point.loss);
+    const accuracy = curve.points.map((point) => point.accuracy);
+    process.stdout.write(`${JSON.stringify({ alphas, loss, accuracy })}\n`);
   });
-  stretch.end();
-  const loss = curve.points.map((point) => point.loss);
-  const accuracy = curve.points.map((point) => point.accuracy);
-  process.stdout.write(`${JSON.stringify({ alphas, loss, accuracy })}\n`);
 }
 
-function environmentOf({ info }: Engine) {
+function environmentOf({ info }: Compute) {
   return {
     engine: info.name,
     engineVersion: info.version,

@@ -1,12 +1,11 @@
-import { beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import fc from 'fast-check';
-import type * as TfNode from '@tensorflow/tfjs-node-gpu';
-import type { Engine, Kernels } from '../../src/engine/engine';
-import { composedCrossEntropy } from '../../src/engine/tensorflow/cross-entropy';
+import type { Kernels } from '../../src/engine/engine';
+import { softmaxCrossEntropy } from '../../src/engine/composed';
 import { relativeDistance } from '../../src/model/weights';
-import { specEngine } from '../support/engine';
+import { describeEngines } from '../support/describe-engines';
 
 const TOLERANCE = 1e-5;
 const EPSILON = 1e-5;
@@ -28,51 +27,96 @@ const shapes: fc.Arbitrary<Shape> = fc.record({
   seed: fc.nat(10_000),
 });
 
-function close(ours: Tensor, theirs: Tensor, tolerance = TOLERANCE): void {
+/** Two tensors that must agree, compared when the engine has had time to compute them. */
+interface Pair {
+  ours: Tensor;
+  theirs: Tensor;
+  tolerance: number;
+}
+type Close = (ours: Tensor, theirs: Tensor, tolerance?: number) => void;
+
+async function compare({ ours, theirs, tolerance }: Pair): Promise<void> {
   expect(ours.shape).toEqual(theirs.shape);
-  expect(relativeDistance(ours.dataSync<'float32'>(), theirs.dataSync<'float32'>())).toBeLessThanOrEqual(
-    tolerance,
-  );
+  const distance = relativeDistance(await ours.data<'float32'>(), await theirs.data<'float32'>());
+  expect(distance).toBeLessThanOrEqual(tolerance);
+  tf.dispose([ours, theirs]);
 }
 
-describe("the engine's kernels against tfjs's own operations and gradients", () => {
-  let engine: Engine;
+/** What tfjs's own operations and gradients give on its plain JavaScript backend. */
+function plainly<T>(compute: () => T): T {
+  const own = tf.getBackend();
+  void tf.setBackend('cpu');
+  try {
+    return compute();
+  } finally {
+    void tf.setBackend(own);
+  }
+}
+
+describeEngines("the kernels against tfjs's own operations and gradients", (opened) => {
   let kernels: Kernels;
-  beforeAll(async () => {
-    engine = await specEngine();
-    kernels = engine.kernels;
+  beforeAll(() => {
+    kernels = opened().kernels;
   });
 
-  const property = (check: (shape: Shape) => void, numRuns = 15) =>
-    fc.assert(
-      fc.property(shapes, (shape) => tf.tidy(() => check(shape))),
-      { numRuns },
+  const checked = async (check: (close: Close) => void) => {
+    const pairs: Pair[] = [];
+    tf.tidy(() =>
+      check((ours, theirs, tolerance = TOLERANCE) =>
+        pairs.push({ ours: tf.keep(ours), theirs: tf.keep(theirs), tolerance }),
+      ),
     );
+    for (const pair of pairs) await compare(pair);
+  };
+  const property = (check: (shape: Shape, close: Close) => void) =>
+    fc.assert(
+      fc.asyncProperty(shapes, (shape) => checked((close) => check(shape, close))),
+      { numRuns: 15 },
+    );
+  // The reference comes first in each property: it finds its input on the host, where it was drawn.
   const normal = <T extends Tensor>(shape: number[], seed: number) =>
     tf.randomNormal(shape, 0, 1, 'float32', seed) as T;
 
-  test('convolution and its two gradients', () => {
-    property(({ batch, side, inputs, outputs, seed }) => {
+  test('convolution and its two gradients', async () => {
+    await property(({ batch, side, inputs, outputs, seed }, close) => {
       const x = normal<Tensor4D>([batch, side, side, inputs], seed);
       const filter = normal<Tensor4D>([3, 3, inputs, outputs], seed + 1);
       const dy = normal<Tensor4D>([batch, side, side, outputs], seed + 2);
       const conv = (a: Tensor, b: Tensor) => tf.conv2d(a as Tensor4D, b as Tensor4D, 1, 'same');
-      const [dx, dFilter] = tf.grads(conv)([x, filter], dy);
-      close(kernels.conv2d(x, filter), conv(x, filter));
+      const [y, [dx, dFilter]] = plainly(() => [conv(x, filter), tf.grads(conv)([x, filter], dy)] as const);
+      close(kernels.conv2d(x, filter), y);
       close(kernels.conv2dInputGradient(dy, filter), dx);
       close(kernels.conv2dFilterGradient(dy, x, filter.shape), dFilter);
     });
   });
 
+  test("a convolution's filter gradient over many images, with few channels and with many", async () => {
+    for (const inputs of [3, 17]) {
+      await checked((close) => {
+        const x = normal<Tensor4D>([131, 4, 4, inputs], 1);
+        const filter = tf.ones<tf.Rank.R4>([3, 3, inputs, 5]);
+        const dy = normal<Tensor4D>([131, 4, 4, 5], 2);
+        const ofFilter = (w: Tensor) => tf.conv2d(x, w as Tensor4D, 1, 'same');
+        const dFilter = plainly(() => tf.grad(ofFilter)(filter, dy));
+        close(kernels.conv2dFilterGradient(dy, x, filter.shape), dFilter);
+      });
+    }
+  });
+
   // A spread of 0.003 has a variance about as large as ε.
-  test.each([2, 0.003])('batch norm and its three gradients, at a spread of %d', (spread) => {
-    property(({ batch, side, inputs, seed }) => {
-      const x = normal<Tensor4D>([batch, side, side, inputs], seed)
-        .mul<Tensor4D>(spread)
-        .add<Tensor4D>(0.5 * spread);
+  test.each([2, 0.003])('batch norm and its three gradients, at a spread of %d', async (spread) => {
+    await property(({ batch, side, inputs, seed }, close) => {
+      const shape = [batch, side, side, inputs];
+      const x = tf.randomNormal<tf.Rank.R4>(
+        shape as Tensor4D['shape'],
+        0.5 * spread,
+        spread,
+        'float32',
+        seed,
+      );
       const scale = tf.randomUniform<tf.Rank.R1>([inputs], 0.5, 1.5, 'float32', seed + 1);
       const offset = normal<Tensor1D>([inputs], seed + 2);
-      const dy = normal<Tensor4D>([batch, side, side, inputs], seed + 3);
+      const dy = normal<Tensor4D>(shape, seed + 3);
       const plain = (a: Tensor, s: Tensor, o: Tensor) => {
         const { mean, variance } = tf.moments(a, [0, 1, 2]);
         return tf.batchNorm(
@@ -84,33 +128,51 @@ describe("the engine's kernels against tfjs's own operations and gradients", () 
           EPSILON,
         );
       };
-      const [dx, dScale, dOffset] = tf.grads(plain)([x, scale, offset], dy);
+      const n = batch * side * side;
+      const [y, [dx, dScale, dOffset], mean, unbiased] = plainly(() => {
+        const moments = tf.moments(x, [0, 1, 2]);
+        return [
+          plain(x, scale, offset),
+          tf.grads(plain)([x, scale, offset], dy),
+          moments.mean,
+          moments.variance.mul(n / (n - 1)),
+        ] as const;
+      });
       const pass = kernels.batchNorm(x, scale, offset, EPSILON);
       const ours = kernels.batchNormGradient(dy, x, scale, pass.saved, EPSILON);
-      const { mean, variance } = tf.moments(x, [0, 1, 2]);
-      const n = batch * side * side;
-      close(pass.output, plain(x, scale, offset));
+      close(pass.output, y);
       close(pass.mean, mean, 1e-4);
-      close(pass.unbiasedVariance, variance.mul(n / (n - 1)));
+      close(pass.unbiasedVariance, unbiased);
       close(ours.input, dx, 1e-4);
       close(ours.scale, dScale, 1e-4);
       close(ours.offset, dOffset);
     });
   });
 
-  test('max-pooling and its gradient', () => {
-    property(({ batch, side, inputs, seed }) => {
+  test('max-pooling and its gradient', async () => {
+    await property(({ batch, side, inputs, seed }, close) => {
       const x = normal<Tensor4D>([batch, side, side, inputs], seed);
       const dy = normal<Tensor4D>([batch, side / 2, side / 2, inputs], seed + 1);
       const plain = (a: Tensor) => tf.maxPool(a as Tensor4D, 2, 2, 'valid');
+      const [y, dx] = plainly(() => [plain(x), tf.grad(plain)(x, dy)]);
       const { output, saved } = kernels.maxPool(x);
-      close(output, plain(x));
-      close(kernels.maxPoolGradient(dy, x.shape, output, saved), tf.grad(plain)(x, dy));
+      close(output, y);
+      close(kernels.maxPoolGradient(dy, x.shape, output, saved), dx);
     });
   });
 
-  test("max-pooling's gradient needs no more of the output than its shape", () => {
-    property(({ batch, side, inputs, seed }) => {
+  test('the first of several equal pixels of a window gets the gradient', async () => {
+    await checked((close) => {
+      const x = tf.tensor4d([1, 1, 2, 3, 1, 1, 3, 3], [1, 2, 4, 1]);
+      const { output, saved } = kernels.maxPool(x);
+      const dy = tf.tensor4d([5, 7], [1, 1, 2, 1]);
+      const expected = tf.tensor4d([5, 0, 0, 7, 0, 0, 0, 0], [1, 2, 4, 1]);
+      close(kernels.maxPoolGradient(dy, x.shape, output, saved), expected, 0);
+    });
+  });
+
+  test("max-pooling's gradient needs no more of the output than its shape", async () => {
+    await property(({ batch, side, inputs, seed }, close) => {
       const x = normal<Tensor4D>([batch, side, side, inputs], seed);
       const { output, saved } = kernels.maxPool(x);
       const dy = normal<Tensor4D>(output.shape, seed + 1);
@@ -122,31 +184,33 @@ describe("the engine's kernels against tfjs's own operations and gradients", () 
     });
   });
 
-  test('max-pooling and ReLU commute, forwards and backwards', () => {
-    property(({ batch, side, inputs, seed }) => {
+  test('max-pooling and ReLU commute, forwards and backwards', async () => {
+    await property(({ batch, side, inputs, seed }, close) => {
       const x = normal<Tensor4D>([batch, side, side, inputs], seed);
+      const dy = normal<Tensor4D>([batch, side / 2, side / 2, inputs], seed + 1);
+      const reluFirst = (a: Tensor) => tf.maxPool(tf.relu(a) as Tensor4D, 2, 2, 'valid');
+      const [y, theirs] = plainly(() => [reluFirst(x), tf.grad(reluFirst)(x, dy)]);
       const pooled = kernels.maxPool(x);
       const output = kernels.relu(pooled.output);
-      const dy = normal<Tensor4D>(output.shape, seed + 1);
       const dx = kernels.maxPoolGradient(kernels.reluGradient(dy, output), x.shape, output, pooled.saved);
-      const reluFirst = (a: Tensor) => tf.maxPool(tf.relu(a) as Tensor4D, 2, 2, 'valid');
-      close(output, reluFirst(x), 0);
-      close(dx, tf.grad(reluFirst)(x, dy));
+      close(output, y, 0);
+      close(dx, theirs);
     });
   });
 
-  test('ReLU and its gradient', () => {
-    property(({ batch, inputs, seed }) => {
+  test('ReLU and its gradient', async () => {
+    await property(({ batch, inputs, seed }, close) => {
       const x = normal<Tensor2D>([batch, inputs * 5], seed);
       const dy = normal<Tensor2D>([batch, inputs * 5], seed + 1);
+      const [theirs, dx] = plainly(() => [tf.relu(x), tf.grad((a: Tensor) => tf.relu(a))(x, dy)]);
       const y = kernels.relu(x);
-      close(y, tf.relu(x), 0);
-      close(kernels.reluGradient(dy, y), tf.grad((a: Tensor) => tf.relu(a))(x, dy), 0);
+      close(y, theirs, 0);
+      close(kernels.reluGradient(dy, y), dx, 0);
     });
   });
 
-  test('products of matrices, each side transposed or not', () => {
-    property(({ batch, inputs, outputs, seed }) => {
+  test('products of matrices, each side transposed or not', async () => {
+    await property(({ batch, inputs, outputs, seed }, close) => {
       for (const [ta, tb] of [
         [false, false],
         [false, true],
@@ -155,95 +219,102 @@ describe("the engine's kernels against tfjs's own operations and gradients", () 
       ]) {
         const a = normal<Tensor2D>(ta ? [inputs, batch] : [batch, inputs], seed);
         const b = normal<Tensor2D>(tb ? [outputs, inputs] : [inputs, outputs], seed + 1);
-        close(kernels.matMul(a, b, ta, tb), tf.matMul(a, b, ta, tb));
+        const product = plainly(() => tf.matMul(a, b, ta, tb));
+        close(kernels.matMul(a, b, ta, tb), product);
       }
     });
   });
 
-  test('bias along the last axis', () => {
-    property(({ batch, side, inputs, seed }) => {
+  test('bias along the last axis', async () => {
+    await property(({ batch, side, inputs, seed }, close) => {
       const x = normal<Tensor4D>([batch, side, side, inputs], seed);
       const bias = normal<Tensor1D>([inputs], seed + 1);
-      close(kernels.addBias(x, bias), x.add(bias), 0);
+      const sum = plainly(() => x.add(bias));
+      close(kernels.addBias(x, bias), sum, 0);
     });
   });
 
-  test('cross entropy and its gradient', () => {
-    property(({ batch, seed }) => {
-      const logits = normal<Tensor2D>([batch, 10], seed).mul<Tensor2D>(5);
-      const labels = tf.randomUniform<tf.Rank.R1>([batch], 0, 10, 'int32', seed);
-      const oneHot = tf.oneHot(labels, 10) as Tensor2D;
-      const plain = (z: Tensor) =>
-        tf
-          .logSoftmax(z as Tensor2D)
-          .mul(oneHot)
-          .sum(1)
-          .neg();
-      const ours = kernels.softmaxCrossEntropy(logits, labels);
-      close(ours.losses, plain(logits));
-      close(ours.gradient, tf.grad(plain)(logits));
-      // What runs on a GPU instead.
-      const composed = composedCrossEntropy(tf as unknown as typeof TfNode, logits, labels);
-      close(composed.losses, ours.losses);
-      close(composed.gradient, ours.gradient);
+  test('cross entropy and its gradient are those of their definition', async () => {
+    await property(({ batch, seed }, close) => {
+      const logits = tf.randomNormal<tf.Rank.R2>([batch, 10], 0, 5, 'float32', seed);
+      const labels = Array.from({ length: batch }, (_, i) => (seed + 7 * i) % 10);
+      const exact = plainly(() => logits.arraySync()).map((row, i) => {
+        const sum = row.reduce((total, z) => total + Math.exp(z), 0);
+        return {
+          loss: Math.log(sum) - row[labels[i]],
+          gradient: row.map((z, k) => Math.exp(z) / sum - (k === labels[i] ? 1 : 0)),
+        };
+      });
+      const of = tf.tensor1d(labels, 'int32');
+      // What runs on a GPU, beside the engine's own.
+      for (const kernel of [kernels.softmaxCrossEntropy, softmaxCrossEntropy]) {
+        const { losses, gradient } = kernel(logits, of);
+        // Moved by 1, so that the error is measured against 1 where loss and gradient are close to 0.
+        close(losses.add(1), tf.tensor1d(exact.map(({ loss }) => loss + 1)));
+        close(gradient.add(1), tf.tensor2d(exact.map((row) => row.gradient.map((g) => g + 1))));
+      }
     });
   });
 
-  test("cross entropy's gradient is its finite difference", () => {
-    const logits = tf.tensor2d([[0.3, -1.2, 2, 0.1, 0, 0, 1, -0.5, 0.7, 0.2]]);
-    const labels = tf.tensor1d([3], 'int32');
-    const loss = (z: Tensor2D) => kernels.softmaxCrossEntropy(z, labels).losses.dataSync()[0];
-    const gradient = kernels.softmaxCrossEntropy(logits, labels).gradient.dataSync();
+  test("cross entropy's gradient is its finite difference", async () => {
+    const logits = [0.3, -1.2, 2, 0.1, 0, 0, 1, -0.5, 0.7, 0.2];
+    const at = (z: number[]) => kernels.softmaxCrossEntropy(tf.tensor2d([z]), tf.tensor1d([3], 'int32'));
+    const loss = async (z: number[]) => (await at(z).losses.data())[0];
+    const gradient = await at(logits).gradient.data();
     const h = 1e-2;
     for (let i = 0; i < 10; i++) {
-      const step = tf.oneHot(tf.scalar(i, 'int32'), 10).mul(h).reshape<Tensor2D>([1, 10]);
-      const difference = (loss(logits.add(step)) - loss(logits.sub(step))) / (2 * h);
+      const moved = (step: number) => logits.map((logit, k) => (k === i ? logit + step : logit));
+      const difference = ((await loss(moved(h))) - (await loss(moved(-h)))) / (2 * h);
       expect(Math.abs(difference - gradient[i])).toBeLessThan(2e-4);
     }
   });
 
-  test('bytes become (byte / 255 − mean) / deviation, channel by channel', () => {
+  test('bytes become (byte / 255 − mean) / deviation, channel by channel', async () => {
     const bytes = Uint8Array.from({ length: 2 * 4 * 4 * 3 }, (_, i) => (i * 37) % 256);
     const [mean, deviation] = [
       [0.1, 0.5, 0.9],
       [0.2, 1, 3],
     ];
     const expected = Float32Array.from(bytes, (byte, i) => (byte / 255 - mean[i % 3]) / deviation[i % 3]);
-    const floats = kernels.standardizeImages(bytes, [2, 4, 4, 3], mean, deviation);
-    expect(floats.shape).toEqual([2, 4, 4, 3]);
-    expect(relativeDistance(floats.dataSync<'float32'>(), expected)).toBeLessThan(1e-6);
-    floats.dispose();
+    await checked((close) =>
+      close(
+        kernels.standardizeImages(bytes, [2, 4, 4, 3], mean, deviation),
+        tf.tensor(expected, [2, 4, 4, 3]),
+        1e-6,
+      ),
+    );
   });
 
-  test('a step with momentum follows PyTorch: v ← μv + g, then θ ← θ − ηv', () => {
-    fc.assert(
-      fc.property(
+  test('a step with momentum follows PyTorch: v ← μv + g, then θ ← θ − ηv', async () => {
+    await fc.assert(
+      fc.asyncProperty(
         fc.double({ min: 0, max: 0.99, noNaN: true }),
         fc.double({ min: 1e-4, max: 1, noNaN: true }),
-        (mu, eta) => {
-          const [theta, v] = [
-            kernels.variable(tf.tensor1d([1, -2])),
-            kernels.variable(tf.tensor1d([0.5, 0])),
-          ];
-          const before = theta.read();
-          kernels.momentumStep(theta, v, tf.tensor1d([3, 4]), eta, mu);
-          const velocity = [mu * 0.5 + 3, 4];
-          close(v.read(), tf.tensor1d(velocity), 1e-6);
-          close(theta.read(), tf.tensor1d([1 - eta * velocity[0], -2 - eta * velocity[1]]), 1e-6);
-          // A snapshot stays what it was.
-          expect([...before.dataSync()]).toEqual([1, -2]);
-          theta.dispose();
-          v.dispose();
-        },
+        (mu, eta) =>
+          checked((close) => {
+            const [theta, v] = [
+              kernels.variable(tf.tensor1d([1, -2])),
+              kernels.variable(tf.tensor1d([0.5, 0])),
+            ];
+            const before = theta.read();
+            kernels.momentumStep(theta, v, tf.tensor1d([3, 4]), eta, mu);
+            const velocity = [mu * 0.5 + 3, 4];
+            close(v.read(), tf.tensor1d(velocity), 1e-6);
+            close(theta.read(), tf.tensor1d([1 - eta * velocity[0], -2 - eta * velocity[1]]), 1e-6);
+            // A snapshot stays what it was.
+            close(before, tf.tensor1d([1, -2]), 0);
+            theta.dispose();
+            v.dispose();
+          }),
       ),
       { numRuns: 20 },
     );
   });
 
-  test('a variable holds what it was assigned', () => {
+  test('a variable holds what it was assigned', async () => {
     const variable = kernels.variable(tf.tensor1d([1, 2]));
     variable.assign(tf.tensor1d([3, 4]));
-    expect([...variable.read().dataSync()]).toEqual([3, 4]);
+    expect([...(await variable.read().data())]).toEqual([3, 4]);
     variable.dispose();
   });
 });

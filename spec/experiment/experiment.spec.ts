@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { firstImages } from '../../src/data/cifar10';
+import { inThisThread } from '../../src/compute/compute';
 import type { Engine } from '../../src/engine/engine';
 import { Interrupted, UserError } from '../../src/errors';
 import { runControl, runExperiment, type Extras } from '../../src/experiment/experiment';
@@ -75,7 +76,7 @@ describe('an experiment', () => {
   const contextOf = (name: string, settings: Settings, options: OpenOptions, changes: object = {}) => {
     const folder = open(name, settings, options);
     return {
-      engine,
+      compute: inThisThread(engine),
       architecture: TINY_VGG,
       data,
       folder,
@@ -93,7 +94,7 @@ describe('an experiment', () => {
     return result;
   };
   /** An engine that cannot compute. */
-  const idle = () => ({ engine: { ...engine, kernels: {} as Engine['kernels'] } });
+  const idle = () => ({ compute: inThisThread({ ...engine, kernels: {} as Engine['kernels'] }) });
 
   beforeAll(async () => {
     engine = await specEngine();
@@ -161,7 +162,14 @@ describe('an experiment', () => {
     const weights = readWeights(join(root, 'whole/large_batch.safetensors'), TINY_VGG);
     const noise = randomDirection(TINY_VGG, directionSeed);
     const normalized = normalizeDirection(TINY_VGG, noise, weights, normalization as 'filter');
-    const curve = await computeSharpnessCurve(engine, TINY_VGG, train, weights, normalized, alphas);
+    const curve = await computeSharpnessCurve(
+      inThisThread(engine),
+      TINY_VGG,
+      train,
+      weights,
+      normalized,
+      alphas,
+    );
     expect(curve.points.map((point) => point.loss)).toEqual(loss);
   });
 

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { inThisThread } from '../../src/compute/compute';
 import type { Engine } from '../../src/engine/engine';
 import { computeSharpnessCurve, evenAlphas, rise } from '../../src/landscape/curve';
 import { normalizeDirection, randomDirection, type Normalization } from '../../src/landscape/directions';
@@ -45,7 +46,14 @@ describe('the loss curve', () => {
   ) => {
     const direction = normalizeDirection(SIMPLE_VGG, noise, of, normalization);
     const signed = mapTensors(direction, (value) => sign * value);
-    const { points } = await computeSharpnessCurve(engine, SIMPLE_VGG, images, of, signed, alphas);
+    const { points } = await computeSharpnessCurve(
+      inThisThread(engine),
+      SIMPLE_VGG,
+      images,
+      of,
+      signed,
+      alphas,
+    );
     return points.map(({ loss }) => loss);
   };
 
@@ -83,16 +91,24 @@ describe('the loss curve', () => {
     };
     const direction = normalizeDirection(SIMPLE_VGG, NOISE[0], weights, 'filter');
     await expect(
-      computeSharpnessCurve(broken, SIMPLE_VGG, images, weights, direction, ALPHAS),
+      computeSharpnessCurve(inThisThread(broken), SIMPLE_VGG, images, weights, direction, ALPHAS),
     ).rejects.toThrow('no ReLU today');
     expect(bits()).toBe(before);
   });
 
   test('reuses an evaluation of θ that it is given', async () => {
     const known = { loss: 123, accuracy: 1, lossStandardError: 0 };
-    const { points } = await computeSharpnessCurve(engine, SIMPLE_VGG, images, weights, NOISE[0], [0], {
-      known,
-    });
+    const { points } = await computeSharpnessCurve(
+      inThisThread(engine),
+      SIMPLE_VGG,
+      images,
+      weights,
+      NOISE[0],
+      [0],
+      {
+        known,
+      },
+    );
     expect(points).toEqual([known]);
   });
 

@@ -48,16 +48,16 @@ describe('SimpleVGG', () => {
     ]);
   });
 
-  test('gives ten logits an image for any batch size, in evaluation and in training', () => {
+  test('gives ten logits an image for any batch size, in evaluation and in training', async () => {
     const network = trainableNetwork(engine, SIMPLE_VGG, weights);
     const evaluation = evaluator(engine, SIMPLE_VGG, weights);
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 40 }), (size) => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 40 }), async (size) => {
         const images = tf.randomNormal<tf.Rank.R4>([size, 32, 32, 3]);
         const labels = tf.zeros([size], 'int32') as tf.Tensor1D;
         const logits = evaluation.logits(images);
         expect(logits.shape).toEqual([size, 10]);
-        const pass = network.pass(images, labels);
+        const pass = await network.pass(images, labels);
         expect(pass.logits.shape).toEqual([size, 10]);
         tf.dispose([logits, labels, pass.logits, ...pass.gradients.values()]);
       }),
@@ -78,11 +78,11 @@ describe('SimpleVGG', () => {
     evaluation.dispose();
   });
 
-  test('gives every parameter a gradient; only the biases before batch norm get exactly 0', () => {
+  test('gives every parameter a gradient; only the biases before batch norm get exactly 0', async () => {
     const network = trainableNetwork(engine, SIMPLE_VGG, weights);
     const batch = sampleBatch(0, 16);
     const labels = tf.tensor1d(Int32Array.from(batch.labels), 'int32');
-    const { gradients } = network.pass(standardize(engine, batch), labels);
+    const { gradients } = await network.pass(standardize(engine, batch), labels);
     for (const { name, shape, role } of tensorSpecs(SIMPLE_VGG).filter(isTrainable)) {
       const gradient = gradients.get(name)!;
       expect(gradient.size).toBe(sizeOf(shape));

@@ -20,15 +20,15 @@ describe('a pass in training mode', () => {
   });
 
   /** Loss of the batch, and its gradient on the host. */
-  function pass(weights: Weights, dropoutSeed?: number): { loss: number; gradient: Weights } {
+  async function pass(weights: Weights, dropoutSeed?: number): Promise<{ loss: number; gradient: Weights }> {
     const network = trainableNetwork(engine, TINY_VGG, weights);
     const labels = tf.tensor1d(Int32Array.from(batch.labels), 'int32');
     const dropout = dropoutSeed === undefined ? undefined : { rate: 0.5, random: randomStream(dropoutSeed) };
-    const { loss, gradients, logits } = network.pass(standardize(engine, batch), labels, dropout);
+    const { loss, gradients, logits } = await network.pass(standardize(engine, batch), labels, dropout);
     const gradient = new Map<string, HostTensor>();
     for (const [name, tensor] of gradients) {
       const variable = engine.kernels.variable(tensor);
-      gradient.set(name, network.toHost(name, variable));
+      gradient.set(name, await network.toHost(name, variable));
       variable.dispose();
       tensor.dispose();
     }
@@ -44,29 +44,30 @@ describe('a pass in training mode', () => {
         [name, 'without dropout', undefined],
         [name, 'with dropout', 3],
       ]) as [string, string, number | undefined][],
-  )('has the gradient of %s that a finite difference along it finds, %s', (name, _, dropoutSeed) => {
+  )('has the gradient of %s that a finite difference along it finds, %s', async (name, _, dropoutSeed) => {
     const weights = initialWeights(TINY_VGG, randomStream(7, 'weights'));
-    const { gradient } = pass(weights, dropoutSeed);
+    const { gradient } = await pass(weights, dropoutSeed);
     const own = tensorNamed(gradient, name);
     const norm = Math.hypot(...own.data);
     if (norm === 0) {
       // A bias before batch norm: moving it moves nothing.
       const moved = displaced(weights, new Map([[name, { ...own, data: own.data.map(() => 1) }]]), 0.5);
-      expect(Math.abs(pass(moved, dropoutSeed).loss - pass(weights, dropoutSeed).loss)).toBeLessThan(1e-5);
+      const [there, here] = [await pass(moved, dropoutSeed), await pass(weights, dropoutSeed)];
+      expect(Math.abs(there.loss - here.loss)).toBeLessThan(1e-5);
       return;
     }
     const unit: Weights = new Map([[name, { ...own, data: own.data.map((value) => value / norm) }]]);
     // Small enough for the kinks of ReLU and pooling, large enough for float32.
     const h = 3e-4;
-    const lossAt = (alpha: number) => pass(displaced(weights, unit, alpha), dropoutSeed).loss;
-    const difference = (lossAt(h) - lossAt(-h)) / (2 * h);
+    const lossAt = async (alpha: number) => (await pass(displaced(weights, unit, alpha), dropoutSeed)).loss;
+    const difference = ((await lossAt(h)) - (await lossAt(-h))) / (2 * h);
     expect(Math.abs(difference / norm - 1)).toBeLessThan(0.02);
   });
 
-  test('leaves the weights that it was given alone', () => {
+  test('leaves the weights that it was given alone', async () => {
     const weights = initialWeights(TINY_VGG, randomStream(7, 'weights'));
     const before = structuredClone(weights);
-    pass(weights);
+    await pass(weights);
     expect(weights).toEqual(before);
   });
 });

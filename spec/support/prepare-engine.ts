@@ -1,13 +1,28 @@
 import { cacheFolder } from '../../src/cache-folder';
 import { loadCifar10 } from '../../src/data/cifar10';
-import { prepareProcess } from '../../src/engine/tensorflow';
+import { prepareProcess } from '../../src/engine/tensorflow/prepare-process';
 import { provisionTensorflow, tensorflowBuild } from '../../src/engine/tensorflow/provision';
+import { messageOf } from '../../src/errors';
+import { announceAvailability } from './availability';
 
-/** Fetches and compiles what the specs need, once for all of them. */
+/**
+ * Fetches and compiles what the specs need, once for all of them, and finds out which engines they can run on.
+ * Loads no tfjs itself: its state would be seen in every sandbox.
+ */
 export default async function prepareEngine(): Promise<void> {
   const report = (line: string) => void process.stderr.write(`${line}\n`);
-  await provisionTensorflow({ cache: cacheFolder(), build: tensorflowBuild(process.env), report });
-  prepareProcess();
+  announceAvailability({ tensorflow: await tensorflowMissing(report), wasm: null });
   loadCifar10('train', cacheFolder(), report);
   loadCifar10('test', cacheFolder(), report);
+}
+
+async function tensorflowMissing(report: (line: string) => void): Promise<string | null> {
+  try {
+    await provisionTensorflow({ cache: cacheFolder(), build: tensorflowBuild(process.env), report });
+  } catch (error) {
+    report(`The specs do without TensorFlow: ${messageOf(error)}`);
+    return messageOf(error);
+  }
+  prepareProcess();
+  return null;
 }

@@ -4,6 +4,7 @@ import { computeSharpnessCurve } from '../../src/landscape/curve';
 import { normalizeDirection, randomDirection } from '../../src/landscape/directions';
 import { sha256 } from '../../src/sha256';
 import { trainRegime } from '../../src/training/train';
+import { inThisThread } from '../../src/compute/compute';
 import { specEngine } from './engine';
 import { sampleImages } from './fixtures';
 
@@ -29,7 +30,14 @@ export async function trainOnce(seed: number): Promise<string> {
     seed,
   );
   const direction = normalizeDirection(SIMPLE_VGG, randomDirection(SIMPLE_VGG, seed), weights, 'filter');
-  const curve = await computeSharpnessCurve(engine, SIMPLE_VGG, images, weights, direction, [-1, 0, 1]);
+  const curve = await computeSharpnessCurve(
+    inThisThread(engine),
+    SIMPLE_VGG,
+    images,
+    weights,
+    direction,
+    [-1, 0, 1],
+  );
   return JSON.stringify({ sha256: sha256(encodeSafetensors(weights)), history, curve });
 }
 

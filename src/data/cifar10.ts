@@ -92,10 +92,15 @@ export function firstImages(dataset: Dataset, count: number): Dataset {
   if (count < 1 || count > dataset.count) {
     throw new UserError(`${count} images were asked for, and there are ${dataset.count}.`);
   }
+  return imagesBetween(dataset, 0, count);
+}
+
+/** A run of neighbouring images, sharing the data set's memory. */
+export function imagesBetween(dataset: Dataset, from: number, to: number): Dataset {
   return {
-    count,
-    images: dataset.images.subarray(0, count * IMAGE_BYTES),
-    labels: dataset.labels.subarray(0, count),
+    count: to - from,
+    images: dataset.images.subarray(from * IMAGE_BYTES, to * IMAGE_BYTES),
+    labels: dataset.labels.subarray(from, to),
   };
 }
 

@@ -2,12 +2,14 @@ import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 
 /** What an engine is, as the report states it. */
 export interface EngineInfo {
-  readonly name: 'tensorflow';
+  readonly name: 'tensorflow' | 'wasm';
   readonly version: string;
   /** Such as "CPU (AMD EPYC)" or "GPU". */
   readonly device: string;
   /** Threads that one operation may use. Figures are bit-identical only for the same number. */
   readonly threads: number;
+  /** Worker threads that it is worth having, each with an engine of its own; 1 where one engine fills the machine. */
+  readonly workers: number;
 }
 
 /**

@@ -1,8 +1,9 @@
 import type { Engine } from './engine';
 import { openTensorflow } from './tensorflow';
+import { openWasm } from './wasm';
 
 /** Engines by the names that `--engine` takes; `auto` is the best that there is. */
-export const ENGINES = ['auto', 'tensorflow'] as const;
+export const ENGINES = ['auto', 'tensorflow', 'wasm'] as const;
 export type EngineName = (typeof ENGINES)[number];
 
 /**
@@ -21,5 +22,7 @@ export async function openEngine(
     case 'auto':
     case 'tensorflow':
       return openTensorflow(cache, report);
+    case 'wasm':
+      return openWasm();
   }
 }

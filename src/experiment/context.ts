@@ -1,5 +1,5 @@
+import type { Compute } from '../compute/compute';
 import type { Dataset, Split } from '../data/cifar10';
-import type { Engine } from '../engine/engine';
 import type { Architecture } from '../model/architecture';
 import type { Progress } from '../progress';
 import type { RunFolder } from './run-folder';
@@ -7,7 +7,7 @@ import type { Settings } from './settings';
 
 /** What every part of an experiment works with. */
 export interface ExperimentContext {
-  readonly engine: Engine;
+  readonly compute: Compute;
   readonly architecture: Architecture;
   /** The training images of this experiment, and the whole test set. */
   readonly data: Readonly<Record<Split, Dataset>>;

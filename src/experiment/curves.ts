@@ -113,12 +113,12 @@ async function drawCurve(
   { grid, split }: CurveKey,
   onImages: (images: number) => void,
 ): Promise<readonly Evaluation[]> {
-  const { engine, architecture, folder, settings, signal } = context;
+  const { compute, architecture, folder, settings, signal } = context;
   const run = folder.run(training.name).read();
   const whole = split === 'test' || settings.curveImages === settings.trainSize;
   const known = whole && run && 'train' in run ? run[split] : undefined;
   const { points } = await computeSharpnessCurve(
-    engine,
+    compute,
     architecture,
     imagesOf(context, split),
     weights,

@@ -1,6 +1,6 @@
+import { settled } from '../compute/settled';
 import type { Weights } from '../model/weights';
 import type { Report } from '../report/report';
-import { evaluateImages } from '../training/evaluate';
 import type { Regime } from '../training/regime';
 import { pairTests } from '../verdict/generalization';
 import type { ExperimentContext } from './context';
@@ -48,11 +48,13 @@ async function findMinimizers(context: ExperimentContext, seed: number) {
     const training = regimeTraining(context.settings, regime, seed);
     return { training, weights: await findMinimizer(context, training) };
   };
-  return { SB: await find('SB'), LB: await find('LB') };
+  if (context.compute.info.workers === 1) return { SB: await find('SB'), LB: await find('LB') };
+  const [SB, LB] = await settled([find('SB'), find('LB')]);
+  return { SB, LB };
 }
 
 async function testBoth(
-  { engine, architecture, data, folder, progress, signal }: ExperimentContext,
+  { compute, architecture, data, folder, progress, signal }: ExperimentContext,
   seed: number,
   smallBatch: Weights,
   largeBatch: Weights,
@@ -61,8 +63,8 @@ async function testBoth(
   if (paired.read()) return;
   const stretch = progress.begin('Test images, one by one', 2 * data.test.count);
   const options = { onImages: stretch.advance, signal };
-  const small = await evaluateImages(engine, architecture, smallBatch, data.test, options);
-  const large = await evaluateImages(engine, architecture, largeBatch, data.test, options);
+  const small = await compute.evaluateImages(architecture, smallBatch, data.test, options);
+  const large = await compute.evaluateImages(architecture, largeBatch, data.test, options);
   stretch.end();
   paired.write(pairTests(small, large));
 }

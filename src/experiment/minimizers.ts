@@ -7,9 +7,9 @@ import type { Weights } from '../model/weights';
 import { duration } from '../progress';
 import { randomStream } from '../random';
 import { sha256 } from '../sha256';
-import { evaluate } from '../training/evaluate';
+import { summarize } from '../training/evaluate';
 import type { Regime } from '../training/regime';
-import { trainRegime, type TrainingConfig } from '../training/train';
+import type { TrainingConfig } from '../training/train';
 import type { ExperimentContext } from './context';
 import { guarded, type TrainedRun } from './run-folder';
 import { trainingConfig, type Settings } from './settings';
@@ -71,7 +71,7 @@ function labelled({ seeds }: Settings, base: string, seed: number): string {
  * @throws Diverged if the loss stops being a number; UserError if stored weights were changed.
  */
 export async function findMinimizer(context: ExperimentContext, training: Training): Promise<Weights> {
-  const { engine, architecture, data, folder, progress, signal } = context;
+  const { compute, architecture, data, folder, progress, signal } = context;
   const { name, label, seed, config } = training;
   const finished = folder.run(name).read();
   if (finished && 'train' in finished) {
@@ -88,8 +88,7 @@ export async function findMinimizer(context: ExperimentContext, training: Traini
     `${label} training, batch size ${config.batchSize}`,
     config.epochs * data.train.count - imagesDone,
   );
-  const result = await trainRegime(
-    engine,
+  const result = await compute.train(
     architecture,
     data,
     config,
@@ -100,8 +99,8 @@ export async function findMinimizer(context: ExperimentContext, training: Traini
         stretch.note(`epoch ${epoch}/${config.epochs}, loss ${loss.toFixed(4)}`);
         stretch.advance(images);
       },
-      onEpoch({ epoch, trainingModeLoss, test }, state) {
-        checkpoint.write(state());
+      async onEpoch({ epoch, trainingModeLoss, test }, state) {
+        checkpoint.write(await state());
         const tested = test ? `, test accuracy ${(100 * test.accuracy).toFixed(2)}%` : '';
         stretch.milestone(`epoch ${epoch}/${config.epochs}, loss ${trainingModeLoss.toFixed(4)}${tested}`);
       },
@@ -112,7 +111,7 @@ export async function findMinimizer(context: ExperimentContext, training: Traini
   stretch.end();
 
   const run: TrainedRun = {
-    train: await evaluate(engine, architecture, result.weights, data.train, { signal }),
+    train: summarize(await compute.evaluateImages(architecture, result.weights, data.train, { signal })),
     test: result.history.at(-1)!.test!,
     distanceFromStart: distanceBetween(
       architecture,

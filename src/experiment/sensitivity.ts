@@ -29,7 +29,7 @@ export async function drawSensitivity(
   minimizers: Readonly<Record<Regime, Weights>>,
   images: number,
 ): Promise<void> {
-  const { engine, architecture, data, settings, folder, progress, signal } = context;
+  const { compute, architecture, data, settings, folder, progress, signal } = context;
   const directions = Math.min(MOST_DIRECTIONS, settings.directions);
   const wanted = NORMALIZATIONS.flatMap((normalization) =>
     Array.from({ length: directions }, (_, direction) =>
@@ -57,7 +57,7 @@ export async function drawSensitivity(
   for (const key of missing) {
     const { normalization, split, direction, regime } = key;
     const { points } = await computeSharpnessCurve(
-      engine,
+      compute,
       architecture,
       taken[split],
       minimizers[regime],

@@ -1,8 +1,8 @@
+import type { Compute } from '../compute/compute';
 import type { Dataset } from '../data/cifar10';
-import type { Engine } from '../engine/engine';
 import type { Architecture } from '../model/architecture';
 import type { Weights } from '../model/weights';
-import { evaluate, type Evaluation, type EvaluationOptions } from '../training/evaluate';
+import { summarize, type Evaluation, type EvaluationOptions } from '../training/evaluate';
 import { displaced } from './directions';
 
 /** A one-dimensional loss curve: at each α, how the network θ + αd does. */
@@ -21,7 +21,7 @@ export interface Curve {
  * @param known the evaluation of θ itself, where it has been made already, used at α = 0.
  */
 export async function computeSharpnessCurve(
-  engine: Engine,
+  compute: Compute,
   architecture: Architecture,
   data: Dataset,
   weights: Weights,
@@ -31,9 +31,12 @@ export async function computeSharpnessCurve(
 ): Promise<Curve> {
   const points: Evaluation[] = [];
   for (const alpha of alphas) {
-    if (alpha === 0 && known) points.push(known);
-    else
-      points.push(await evaluate(engine, architecture, displaced(weights, direction, alpha), data, options));
+    if (alpha === 0 && known) {
+      points.push(known);
+      continue;
+    }
+    const there = displaced(weights, direction, alpha);
+    points.push(summarize(await compute.evaluateImages(architecture, there, data, options)));
   }
   return { alphas, points };
 }

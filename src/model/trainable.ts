@@ -42,11 +42,11 @@ export interface TrainableNetwork {
    * @param images standardized, [batch, 32, 32, 3]; disposed of as soon as nothing needs them.
    * @param labels int32 [batch].
    */
-  pass(images: Tensor4D, labels: Tensor1D, dropout?: Dropout): StepResult;
+  pass(images: Tensor4D, labels: Tensor1D, dropout?: Dropout): Promise<StepResult>;
   /** A copy of the weights on the host, in PyTorch's layout. */
-  weights(): Weights;
+  weights(): Promise<Weights>;
   /** A tensor that goes with a parameter (its velocity, say), from the engine's layout to PyTorch's. */
-  toHost(name: string, variable: Variable): HostTensor;
+  toHost(name: string, variable: Variable): Promise<HostTensor>;
   /** The other way; the caller disposes of it. */
   toEngine(name: string, tensor: HostTensor): Tensor;
   dispose(): void;
@@ -77,11 +77,11 @@ export function trainableNetwork(
     // Copied, since an engine may share the array's memory and changes it in place.
     return tf.tensor(layout.toEngine(tensor).slice(), [...layout.engineShape]);
   };
-  const toHost = (name: string, variable: Variable) => {
+  const toHost = async (name: string, variable: Variable) => {
     const value = variable.read();
-    const tensor = layoutOf.get(name)!.fromEngine(value.dataSync<'float32'>().slice());
+    const data = await value.data<'float32'>();
     value.dispose();
-    return tensor;
+    return layoutOf.get(name)!.fromEngine(data.slice());
   };
   for (const { name } of tensorSpecs(architecture)) {
     const value = toEngine(name, tensorNamed(initial, name));
@@ -215,7 +215,7 @@ export function trainableNetwork(
     variables,
     trainable,
 
-    pass(images, labels, dropout) {
+    async pass(images, labels, dropout) {
       const gradients: Gradients = new Map();
       const passes: LayerPass[] = [];
       let x: Tensor = images;
@@ -231,12 +231,16 @@ export function trainableNetwork(
       tf.dispose([losses, gradient]);
       for (let i = passes.length - 1; i >= 0; i--) dy = passes[i].backward(dy!, i > 0);
       images.dispose();
-      const [loss] = meanLoss.dataSync<'float32'>();
+      const [loss] = await meanLoss.data<'float32'>();
       meanLoss.dispose();
       return { loss, gradients, logits };
     },
 
-    weights: () => new Map([...variables].map(([name, variable]) => [name, toHost(name, variable)])),
+    async weights() {
+      const weights = new Map<string, HostTensor>();
+      for (const [name, variable] of variables) weights.set(name, await toHost(name, variable));
+      return weights;
+    },
     toHost,
     toEngine,
 

@@ -35,7 +35,7 @@ export interface EvaluationOptions {
 }
 
 /** Images a kernel call; the measured optimum is flat from 128 to 512. */
-const EVALUATION_BATCH = 250;
+export const EVALUATION_BATCH = 250;
 
 /** Loss and accuracy of weights over a whole data set. Batch norm uses its running statistics, dropout is off. */
 export async function evaluate(
@@ -62,7 +62,7 @@ export async function evaluateImages(
   try {
     for (let from = 0; from < dataset.count; from += EVALUATION_BATCH) {
       const batch = sliceBatch(dataset, from, Math.min(from + EVALUATION_BATCH, dataset.count));
-      const results = evaluateBatch(batch);
+      const results = await evaluateBatch(batch);
       losses.set(results.losses, from);
       correct.set(results.correct, from);
       onImages?.(batch.size);
@@ -75,20 +75,22 @@ export async function evaluateImages(
   }
   return { losses, correct };
 
-  function evaluateBatch(batch: ReturnType<typeof sliceBatch>) {
-    return tf.tidy(() => {
-      const images = standardize(engine, batch);
-      const logits = network.logits(images);
+  async function evaluateBatch(batch: ReturnType<typeof sliceBatch>) {
+    const [losses, correct] = tf.tidy(() => {
+      const logits = network.logits(standardize(engine, batch));
       const labels = tf.tensor1d(Int32Array.from(batch.labels), 'int32');
-      const { losses } = engine.kernels.softmaxCrossEntropy(logits, labels);
-      const correct = logits.argMax(1).equal(labels);
-      return { losses: losses.dataSync<'float32'>(), correct: correct.dataSync() };
+      return [engine.kernels.softmaxCrossEntropy(logits, labels).losses, logits.argMax(1).equal(labels)];
     });
+    try {
+      return { losses: await losses.data<'float32'>(), correct: await correct.data() };
+    } finally {
+      tf.dispose([losses, correct]);
+    }
   }
 }
 
 /** Mean loss and accuracy of single images, summed in double precision in the data set's order. */
-function summarize({ losses, correct }: ImageResults): Evaluation {
+export function summarize({ losses, correct }: ImageResults): Evaluation {
   const n = losses.length;
   let sum = 0;
   let sumOfSquares = 0;

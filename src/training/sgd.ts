@@ -1,14 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Engine, Variable } from '../engine/engine';
 import type { TrainableNetwork } from '../model/trainable';
-import type { Weights } from '../model/weights';
+import type { HostTensor, Weights } from '../model/weights';
 
 /** SGD with momentum and weight decay over a network's trainable parameters. */
 export interface Optimizer {
   /** Applies gradients and disposes of them. */
   step(gradients: ReadonlyMap<string, tf.Tensor>, learningRate: number): void;
   /** A copy of every parameter's velocity on the host, in PyTorch's layout. */
-  velocities(): Weights;
+  velocities(): Promise<Weights>;
   dispose(): void;
 }
 
@@ -44,8 +44,11 @@ export function sgd(
         gradient.dispose();
       }
     },
-    velocities: () =>
-      new Map([...velocityOf].map(([name, velocity]) => [name, network.toHost(name, velocity)])),
+    async velocities() {
+      const velocities = new Map<string, HostTensor>();
+      for (const [name, velocity] of velocityOf) velocities.set(name, await network.toHost(name, velocity));
+      return velocities;
+    },
     dispose() {
       for (const velocity of velocityOf.values()) velocity.dispose();
     },

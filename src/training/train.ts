@@ -66,7 +66,8 @@ export interface TrainingState extends TrainingResult {
 /** Told while a training goes on, and how it is stopped. */
 export interface TrainingProgress {
   onStep?(step: { epoch: number; loss: number; images: number }): void;
-  onEpoch?(record: EpochRecord, state: () => TrainingState): void;
+  /** Training goes on when this has ended. */
+  onEpoch?(record: EpochRecord, state: () => Promise<TrainingState>): void | Promise<void>;
   /** The last that is heard of a training whose signal was aborted. */
   onInterrupt?(state: TrainingState): void;
   /** Where it is aborted with an {@link Interrupted}, that is thrown after the step under way. */
@@ -104,9 +105,9 @@ export async function trainRegime(
   const history: EpochRecord[] = [...(resumed?.history ?? [])];
   let { stepsDone, lossSum } = resumed ?? { stepsDone: 0, lossSum: 0 };
   const seconds = () => (resumed?.seconds ?? 0) + (performance.now() - begin) / 1000;
-  const state = () => ({
-    weights: network.weights(),
-    velocities: optimizer.velocities(),
+  const state = async () => ({
+    weights: await network.weights(),
+    velocities: await optimizer.velocities(),
     history: [...history],
     seconds: seconds(),
     stepsDone,
@@ -119,16 +120,16 @@ export async function trainRegime(
       await trainEpoch(epoch, learningRate);
       const dueForTest = epoch % config.testEvery === 0 || epoch === config.epochs;
       const test = dueForTest
-        ? await evaluate(engine, architecture, network.weights(), data.test, { signal })
+        ? await evaluate(engine, architecture, await network.weights(), data.test, { signal })
         : null;
       const record = { epoch, learningRate, trainingModeLoss: lossSum / data.train.count, test };
       history.push(record);
       [stepsDone, lossSum] = [0, 0];
-      progress.onEpoch?.(record, state);
+      await progress.onEpoch?.(record, state);
     }
-    return { weights: network.weights(), history, seconds: seconds() };
+    return { weights: await network.weights(), history, seconds: seconds() };
   } catch (error) {
-    if (error instanceof Interrupted) progress.onInterrupt?.(state());
+    if (error instanceof Interrupted) progress.onInterrupt?.(await state());
     throw error;
   } finally {
     optimizer.dispose();
@@ -144,7 +145,7 @@ export async function trainRegime(
       const augmentation = config.augment ? randomStream(seed, 'augmentation', epoch, step) : undefined;
       const dropout = { rate: config.dropout, random: randomStream(seed, 'dropout', epoch, step) };
       const batch = gatherBatch(data.train, indices, augmentation);
-      const loss = trainStep(engine, network, optimizer, batch, learningRate, dropout);
+      const loss = await trainStep(engine, network, optimizer, batch, learningRate, dropout);
       if (!Number.isFinite(loss)) {
         throw new Diverged(
           `The loss became ${loss} in epoch ${epoch}, step ${step} at batch size ${config.batchSize}: ` +
@@ -166,16 +167,16 @@ export async function trainRegime(
 }
 
 /** One step over one batch. @returns the batch's mean loss in nats before the step. */
-export function trainStep(
+export async function trainStep(
   engine: Engine,
   network: TrainableNetwork,
   optimizer: Optimizer,
   batch: Batch,
   learningRate: number,
   dropout: { rate: number; random: ReturnType<typeof randomStream> },
-): number {
+): Promise<number> {
   const labels = tf.tensor1d(Int32Array.from(batch.labels), 'int32');
-  const { loss, gradients, logits } = network.pass(
+  const { loss, gradients, logits } = await network.pass(
     standardize(engine, batch),
     labels,
     dropout.rate > 0 ? dropout : undefined,

@@ -1,8 +1,8 @@
 import { availableParallelism, cpus } from 'node:os';
-import util from 'node:util';
 import type * as TfNode from '@tensorflow/tfjs-node-gpu';
 import type { Engine } from '../engine';
 import { tensorflowKernels } from './kernels';
+import { prepareProcess } from './prepare-process';
 import { provisionTensorflow, tensorflowBuild } from './provision';
 import { rawOps } from './raw-ops';
 
@@ -17,6 +17,7 @@ export async function openTensorflow(cache: string, report: (line: string) => vo
   await provisionTensorflow({ cache, build: tensorflowBuild(process.env), report });
   prepareProcess();
   const tf = require('@tensorflow/tfjs-node-gpu') as typeof TfNode;
+  await tf.setBackend('tensorflow');
   const ops = rawOps(tf);
   return {
     info: {
@@ -24,27 +25,8 @@ export async function openTensorflow(cache: string, report: (line: string) => vo
       version: `tfjs-node-gpu ${tf.version['tfjs-node']}, TensorFlow ${ops.version}`,
       device: ops.onGpu ? 'GPU' : `CPU (${cpus()[0]?.model.trim() ?? 'unknown'})`,
       threads: availableParallelism(),
+      workers: 1,
     },
     kernels: tensorflowKernels(tf, ops),
   };
-}
-
-/**
- * What must be so in a process before TensorFlow is loaded into it. Jest's sandboxes see a copy of the
- * environment, which is why its global set-up calls this too.
- */
-export function prepareProcess(): void {
-  // TensorFlow's start-up log is of no use to a user: its errors come back as exceptions.
-  process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
-  // An allocator that keeps freed memory: handing 67 MB back to the system after each operation, and having it
-  // zeroed again, takes up to a third of a step.
-  process.env.TF_CPU_ALLOCATOR_USE_BFC ??= 'true';
-  process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
-  // Reproducible figures on CUDA.
-  process.env.NVIDIA_TF32_OVERRIDE ??= '0';
-  process.env.TF_DETERMINISTIC_OPS ??= '1';
-  // tfjs-node 4.22 calls functions that Node 22 warns of and Node 23 removed (tfjs issue 8609).
-  const old = util as unknown as Record<string, unknown>;
-  old.isNullOrUndefined = (value: unknown) => value === null || value === undefined;
-  old.isArray = Array.isArray;
 }

@@ -1,7 +1,7 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import type * as TfNode from '@tensorflow/tfjs-node-gpu';
+import { softmaxCrossEntropy } from '../composed';
 import type { Kernels, Variable } from '../engine';
-import { composedCrossEntropy } from './cross-entropy';
 import type { RawOps } from './raw-ops';
 
 /**
@@ -153,7 +153,8 @@ export function tensorflowKernels(tf: typeof TfNode, ops: RawOps): Kernels {
       ),
 
     softmaxCrossEntropy(logits, labels) {
-      if (ops.onGpu) return composedCrossEntropy(tf, logits, labels);
+      // TensorFlow's fused operation refuses to run on a GPU where deterministic figures are asked for.
+      if (ops.onGpu) return softmaxCrossEntropy(logits, labels);
       const [losses, gradient] = run(
         'SparseSoftmaxCrossEntropyWithLogits',
         lossAttributes,

@@ -1,0 +1,45 @@
+import type { Dataset, Split } from '../data/cifar10';
+import type { Engine, EngineInfo } from '../engine/engine';
+import type { Architecture } from '../model/architecture';
+import type { Weights } from '../model/weights';
+import { evaluateImages, type EvaluationOptions, type ImageResults } from '../training/evaluate';
+import {
+  trainRegime,
+  type TrainingConfig,
+  type TrainingProgress,
+  type TrainingResult,
+  type TrainingState,
+} from '../training/train';
+
+/** The two kinds of work that take long, wherever they are done. Figures do not depend on where. */
+export interface Compute {
+  readonly info: EngineInfo;
+  /** See {@link trainRegime}. Up to `info.workers` trainings run side by side; more wait for their turn. */
+  train(
+    architecture: Architecture,
+    data: Readonly<Record<Split, Dataset>>,
+    config: TrainingConfig,
+    seed: number,
+    progress?: TrainingProgress,
+    resumed?: TrainingState,
+  ): Promise<TrainingResult>;
+  /** See {@link evaluateImages}. One call is shared among all workers. */
+  evaluateImages(
+    architecture: Architecture,
+    weights: Weights,
+    dataset: Dataset,
+    options?: EvaluationOptions,
+  ): Promise<ImageResults>;
+  /** Ends what may still be under way in other threads. */
+  close(): Promise<void>;
+}
+
+/** Everything in this thread, one thing after the other. */
+export function inThisThread(engine: Engine): Compute {
+  return {
+    info: engine.info,
+    train: (...job) => trainRegime(engine, ...job),
+    evaluateImages: (...job) => evaluateImages(engine, ...job),
+    close: () => Promise.resolve(),
+  };
+}

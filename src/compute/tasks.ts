@@ -1,0 +1,34 @@
+import type { Dataset, Split } from '../data/cifar10';
+import type { EngineName } from '../engine';
+import type { Architecture } from '../model/architecture';
+import type { Weights } from '../model/weights';
+import type { EpochRecord, TrainingConfig, TrainingState } from '../training/train';
+
+/** What a worker thread is told with every task. */
+export interface TaskSetting {
+  readonly engine: EngineName;
+  readonly cache: string;
+  /** One number that both threads see; not 0 once the task is to be interrupted. */
+  readonly stop: Int32Array;
+}
+
+export interface TrainingTask extends TaskSetting {
+  readonly architecture: Architecture;
+  readonly data: Readonly<Record<Split, Dataset>>;
+  readonly config: TrainingConfig;
+  readonly seed: number;
+  readonly resumed?: TrainingState;
+}
+
+export interface EvaluationTask extends TaskSetting {
+  readonly architecture: Architecture;
+  readonly weights: Weights;
+  readonly dataset: Dataset;
+}
+
+/** What a worker thread says while it works. */
+export type TaskEvent =
+  | { readonly kind: 'step'; readonly step: { epoch: number; loss: number; images: number } }
+  | { readonly kind: 'epoch'; readonly record: EpochRecord; readonly state: TrainingState }
+  | { readonly kind: 'interrupted'; readonly state: TrainingState }
+  | { readonly kind: 'images'; readonly images: number };

@@ -1,0 +1,69 @@
+import { worker, workerEmit } from 'workerpool';
+import { openEngine } from '../engine';
+import type { Engine } from '../engine/engine';
+import { Interrupted } from '../errors';
+import { evaluateImages, type ImageResults } from '../training/evaluate';
+import { trainRegime, type TrainingResult } from '../training/train';
+import type { EvaluationTask, TaskEvent, TaskSetting, TrainingTask } from './tasks';
+
+// The program of a worker thread: does tasks one after the other on an engine of its own.
+
+let opened: Promise<Engine> | undefined;
+
+/** A thread works on one engine as long as it lives. */
+function engineOf({ engine, cache }: TaskSetting): Promise<Engine> {
+  return (opened ??= openEngine(engine, cache));
+}
+
+const emit = (event: TaskEvent) => workerEmit(event);
+
+/** How often a thread looks whether it is to stop, in milliseconds. */
+const WATCH_INTERVAL = 100;
+
+/** Does work under a signal that is aborted when the other thread asks for it. */
+async function interruptibly<T>(
+  { stop }: TaskSetting,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const watch = setInterval(() => {
+    if (Atomics.load(stop, 0) !== 0) controller.abort(new Interrupted('interrupted'));
+  }, WATCH_INTERVAL);
+  try {
+    return await work(controller.signal);
+  } finally {
+    clearInterval(watch);
+  }
+}
+
+async function train(task: TrainingTask): Promise<TrainingResult> {
+  const { architecture, data, config, seed, resumed } = task;
+  const engine = await engineOf(task);
+  return interruptibly(task, (signal) =>
+    trainRegime(
+      engine,
+      architecture,
+      data,
+      config,
+      seed,
+      {
+        onStep: (step) => emit({ kind: 'step', step }),
+        onEpoch: async (record, state) => emit({ kind: 'epoch', record, state: await state() }),
+        onInterrupt: (state) => emit({ kind: 'interrupted', state }),
+        signal,
+      },
+      resumed,
+    ),
+  );
+}
+
+async function evaluate(task: EvaluationTask): Promise<ImageResults> {
+  const { architecture, weights, dataset } = task;
+  const engine = await engineOf(task);
+  const onImages = (images: number) => emit({ kind: 'images', images });
+  return interruptibly(task, (signal) =>
+    evaluateImages(engine, architecture, weights, dataset, { onImages, signal }),
+  );
+}
+
+worker({ train, evaluate });

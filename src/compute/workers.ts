@@ -1,0 +1,128 @@
+import { join } from 'node:path';
+import { pool, type Pool } from 'workerpool';
+import { imagesBetween, type Dataset } from '../data/cifar10';
+import type { EngineInfo } from '../engine/engine';
+import { Interrupted, messageOf, UserError } from '../errors';
+import { EVALUATION_BATCH, type ImageResults } from '../training/evaluate';
+import { Diverged, type TrainingResult } from '../training/train';
+import type { Compute } from './compute';
+import { settled } from './settled';
+import type { EvaluationTask, TaskEvent, TaskSetting, TrainingTask } from './tasks';
+
+/** In worker threads, each with an engine of its own: trainings side by side, evaluations shared among them. */
+export function inWorkers(info: EngineInfo, cache: string): Compute {
+  const workers = pool(join(__dirname, 'worker.ts'), {
+    maxWorkers: info.workers,
+    workerType: 'thread',
+    workerThreadOpts: { execArgv: ['--require', 'ts-node/register/transpile-only'] },
+  });
+  const share = sharing();
+  const setting = (): TaskSetting => ({
+    engine: info.name,
+    cache,
+    stop: new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)),
+  });
+
+  return {
+    info,
+
+    train(architecture, { train, test }, config, seed, progress = {}, resumed) {
+      const data = { train: share(train), test: share(test) };
+      const task: TrainingTask = { ...setting(), architecture, data, config, seed, resumed };
+      return perform<TrainingResult>(workers, 'train', task, progress.signal, async (event) => {
+        if (event.kind === 'step') progress.onStep?.(event.step);
+        if (event.kind === 'interrupted') progress.onInterrupt?.(event.state);
+        if (event.kind === 'epoch') await progress.onEpoch?.(event.record, async () => event.state);
+      });
+    },
+
+    async evaluateImages(architecture, weights, dataset, { onImages, signal } = {}) {
+      const results = await settled(
+        partsOf(share(dataset), info.workers).map((part) => {
+          const task: EvaluationTask = { ...setting(), architecture, weights, dataset: part };
+          return perform<ImageResults>(workers, 'evaluate', task, signal, async (event) => {
+            if (event.kind === 'images') onImages?.(event.images);
+          });
+        }),
+      );
+      const losses = new Float32Array(dataset.count);
+      const correct = new Uint8Array(dataset.count);
+      let from = 0;
+      for (const part of results) {
+        losses.set(part.losses, from);
+        correct.set(part.correct, from);
+        from += part.losses.length;
+      }
+      return { losses, correct };
+    },
+
+    async close() {
+      await workers.terminate(true);
+    },
+  };
+}
+
+/**
+ * Has a worker do a task.
+ *
+ * @param listen hears what the worker says; where it fails, the task is interrupted, and its error thrown.
+ */
+async function perform<Result>(
+  workers: Pool,
+  name: 'train' | 'evaluate',
+  task: TrainingTask | EvaluationTask,
+  signal: AbortSignal | undefined,
+  listen: (event: TaskEvent) => Promise<void>,
+): Promise<Result> {
+  let failure: unknown;
+  const stop = () => void Atomics.store(task.stop, 0, 1);
+  const on = (event: TaskEvent) => {
+    listen(event).catch((error: unknown) => {
+      failure ??= error;
+      stop();
+    });
+  };
+  if (signal?.aborted) stop();
+  signal?.addEventListener('abort', stop);
+  try {
+    return (await workers.exec(name, [task], { on })) as Result;
+  } catch (error) {
+    throw failure ?? revived(error);
+  } finally {
+    signal?.removeEventListener('abort', stop);
+  }
+}
+
+/** An error of a worker as what it was there: only its properties cross threads. */
+function revived(error: unknown): unknown {
+  const kind = [Diverged, Interrupted, UserError].find(
+    ({ name }) => error instanceof Error && error.name === name,
+  );
+  return kind ? new kind(messageOf(error)) : error;
+}
+
+/** Cuts a data set into runs of whole evaluation batches, as many as there are workers where it is large enough. */
+function partsOf(dataset: Dataset, workers: number): Dataset[] {
+  const batches = Math.ceil(dataset.count / EVALUATION_BATCH);
+  const size = Math.ceil(batches / workers) * EVALUATION_BATCH;
+  const parts: Dataset[] = [];
+  for (let from = 0; from < dataset.count; from += size) {
+    parts.push(imagesBetween(dataset, from, Math.min(from + size, dataset.count)));
+  }
+  return parts;
+}
+
+/** Puts data sets where every thread sees them, each once, so that no task carries images along. */
+function sharing(): (dataset: Dataset) => Dataset {
+  const shared = new WeakMap<ArrayBufferLike, SharedArrayBuffer>();
+  const view = (bytes: Uint8Array) => {
+    let buffer = shared.get(bytes.buffer);
+    if (!buffer) {
+      buffer = new SharedArrayBuffer(bytes.buffer.byteLength);
+      new Uint8Array(buffer).set(new Uint8Array(bytes.buffer));
+      shared.set(bytes.buffer, buffer);
+    }
+    return new Uint8Array(buffer, bytes.byteOffset, bytes.length);
+  };
+  return ({ count, images, labels }) => ({ count, images: view(images), labels: view(labels) });
+}
