@@ -1,11 +1,13 @@
-"""PyTorch's side of the benchmark: answers requests on stdin, so that two sides can take turns.
+"""PyTorch's side of the benchmark: answers requests on stdin, so that sides can take turns.
 
-A request is a line such as {"task": "train", "batch": 256, "repeats": 5}; the answer is a line
-{"seconds": [...]}, one number a step, or {"error": "..."}. Tasks: train, eval, eval-folded, sgemm.
+A request is a line such as {"task": "train", "batch": 256, "width": 1, "steps": 6}; the answer is a line
+{"seconds": [...], "cores": 1.9, "peakMiB": 900}, or {"error": "..."}. Of several steps the first does not count.
+Cores are seconds of CPU time a second; the peak is the process's so far. Tasks: train, eval, eval-folded, sgemm.
 """
 
 import argparse
 import json
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -21,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "fixtures"))
 from simple_vgg import SimpleVGG, normalised  # noqa: E402
 
 SGEMM_SIZE = 2048
+WIDTHS = (64, 128, 256, 512)
 
 Step = Callable[[], object]
 
@@ -33,9 +36,15 @@ def batch_of(size: int) -> tuple[torch.Tensor, torch.Tensor]:
   return images.contiguous(memory_format=torch.channels_last), labels
 
 
-def train_step(size: int) -> Step:
+def network(width: float) -> SimpleVGG:
+  """SimpleVGG with each of its widths times a factor."""
+  first, second, third, hidden = (round(width * channels) for channels in WIDTHS)
+  return SimpleVGG(widths=(first, second, third), hidden=hidden)
+
+
+def train_step(size: int, width: float) -> Step:
   """A whole step of SGD with momentum."""
-  model = SimpleVGG().to(memory_format=torch.channels_last).train()
+  model = network(width).to(memory_format=torch.channels_last).train()
   optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
   images, labels = batch_of(size)
 
@@ -79,9 +88,9 @@ def sgemm_step() -> Step:
   return lambda: a @ b
 
 
-def make_step(task: str, size: int) -> Step:
+def make_step(task: str, size: int, width: float) -> Step:
   if task == "train":
-    return train_step(size)
+    return train_step(size, width)
   if task in ("eval", "eval-folded"):
     return eval_step(size, fold=task == "eval-folded")
   if task == "sgemm":
@@ -95,27 +104,31 @@ def seconds_of(step: Step) -> float:
   return time.perf_counter() - start
 
 
+def peak_mib() -> float:
+  """The most memory that this process has held; the system counts it in KiB, macOS in bytes."""
+  peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+  return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
 class Peer:
   """Answers requests; models and inputs are kept from one to the next."""
 
   def __init__(self):
-    self.steps: dict[tuple[str, int], Step] = {}
+    self.made: dict[tuple[str, int, float], Step] = {}
 
-  def seconds(self, task: str, batch: int = 256, repeats: int = 5) -> list[float]:
-    """Seconds of each of `repeats` steps, after one to warm up (two more the first time)."""
-    key = (task, 0 if task == "sgemm" else batch)
-    if key not in self.steps:
-      self.steps[key] = make_step(task, batch)
-      self.steps[key]()
-      self.steps[key]()
-    step = self.steps[key]
-    step()
-    return [seconds_of(step) for _ in range(repeats)]
+  def measure(self, task: str, batch: int = 0, width: float = 1, steps: int = 6) -> dict:
+    key = (task, batch, width)
+    if key not in self.made:
+      self.made[key] = make_step(task, batch, width)
+    begun, cpu_begun = time.perf_counter(), time.process_time()
+    seconds = [seconds_of(self.made[key]) for _ in range(steps)]
+    cores = (time.process_time() - cpu_begun) / (time.perf_counter() - begun)
+    return {"seconds": seconds[1:] or seconds, "cores": cores, "peakMiB": peak_mib()}
 
   def answer(self, line: str) -> dict:
     try:
-      return {"seconds": self.seconds(**json.loads(line))}
-    except (TypeError, ValueError, RuntimeError) as error:
+      return self.measure(**json.loads(line))
+    except (TypeError, ValueError, RuntimeError, MemoryError) as error:
       return {"error": str(error)}
 
 
@@ -129,7 +142,7 @@ def main() -> None:
   torch.set_num_threads(parser.parse_args().threads)
   torch.manual_seed(0)
   peer = Peer()
-  send({"ready": True, "torch": torch.__version__.split("+")[0], "threads": torch.get_num_threads()})
+  send({"version": f"PyTorch {torch.__version__.split('+')[0]}"})
   for line in sys.stdin:
     if line.strip():
       send(peer.answer(line))

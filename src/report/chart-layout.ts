@@ -26,19 +26,23 @@ export interface Panel {
   readonly box: Box;
   readonly xTicks: readonly Tick[];
   readonly yTicks: readonly Tick[];
-  /** Losses with a small mark beside the axis and no label. */
+  /** Values of y with a small mark beside the axis and no label. */
   readonly minor: readonly number[];
-  /** Where a loss is drawn; y is NaN for one that has no place on the axis: null, or 0 on a logarithmic axis. */
-  readonly place: (alpha: number, loss: number | null) => Point;
+  /** Where (x, y) is drawn; y is NaN for one that has no place on the axis: null, or 0 on a logarithmic axis. */
+  readonly place: (x: number, y: number | null) => Point;
 }
 
-/** Where everything of a chart lies. */
-export interface ChartLayout extends Size {
+/** Where the parts of a chart that every chart has lie. */
+export interface Frame extends Size {
   /** Pixels to one unit of design; text, lines and markers grow by it. */
   readonly unit: number;
   readonly title: Point;
   readonly subtitle: Point;
   readonly legend: Box;
+}
+
+/** Where everything of a chart of loss curves lies. */
+export interface ChartLayout extends Frame {
   /** The same curves on a linear and on a logarithmic axis. */
   readonly panels: readonly [Panel, Panel];
 }
@@ -51,10 +55,31 @@ const MARGIN = { left: 140, right: 30, between: 164, top: 206, bottom: 104 };
 const MOST_INTERVALS = { x: 5, y: 7 };
 
 /** Room between the outermost points and the frame, so that no marker is cut. */
-const INSET = 18;
+export const INSET = 18;
 
 /** Losses nearer to 0 or to infinity than this have no place on an axis. */
 const EXTREME = 1e300;
+
+/** A frame with two boxes of one size beside each other, for a panel each. */
+export function frameOfTwo(size: Size): { frame: Frame; boxes: readonly [Box, Box] } {
+  const unit = Math.min(size.width / DEFAULT_SIZE.width, size.height / DEFAULT_SIZE.height);
+  const at = (x: number, y: number): Point => ({ x: Math.round(x * unit), y: Math.round(y * unit) });
+  const left = at(MARGIN.left, MARGIN.top);
+  const between = Math.round(MARGIN.between * unit);
+  const width = Math.floor((size.width - left.x - between - Math.round(MARGIN.right * unit)) / 2);
+  const height = size.height - left.y - Math.round(MARGIN.bottom * unit);
+  const first = { ...left, width, height };
+  return {
+    frame: {
+      ...size,
+      unit,
+      title: at(24, 48),
+      subtitle: at(24, 90),
+      legend: { ...at(24, 110), width: size.width - 2 * at(24, 0).x, height: at(0, 44).y },
+    },
+    boxes: [first, { ...first, x: left.x + width + between }],
+  };
+}
 
 /**
  * Computes where the parts of a chart lie. Both panels share the range of α; the linear axis starts at 0.
@@ -62,24 +87,14 @@ const EXTREME = 1e300;
  * @param series at least one.
  */
 export function layoutChart(series: readonly ChartSeries[], size: Size = DEFAULT_SIZE): ChartLayout {
-  const unit = Math.min(size.width / DEFAULT_SIZE.width, size.height / DEFAULT_SIZE.height);
-  const at = (x: number, y: number): Point => ({ x: Math.round(x * unit), y: Math.round(y * unit) });
-  const left = at(MARGIN.left, MARGIN.top);
-  const between = Math.round(MARGIN.between * unit);
-  const width = Math.floor((size.width - left.x - between - Math.round(MARGIN.right * unit)) / 2);
-  const height = size.height - left.y - Math.round(MARGIN.bottom * unit);
+  const { frame, boxes } = frameOfTwo(size);
   const alphas = series.flatMap((s) => s.alphas);
   const losses = series.flatMap((s) => s.losses.flat()).filter(isDrawable);
-  const first = { ...left, width, height };
   return {
-    ...size,
-    unit,
-    title: at(24, 48),
-    subtitle: at(24, 90),
-    legend: { ...at(24, 110), width: size.width - 2 * at(24, 0).x, height: at(0, 44).y },
+    ...frame,
     panels: [
-      linearPanel(first, unit, alphas, losses),
-      logPanel({ ...first, x: left.x + width + between }, unit, alphas, losses),
+      linearPanel(boxes[0], frame.unit, alphas, losses),
+      logPanel(boxes[1], frame.unit, alphas, losses),
     ],
   };
 }
@@ -100,16 +115,12 @@ function linearPanel(box: Box, unit: number, alphas: readonly number[], losses: 
 function logPanel(box: Box, unit: number, alphas: readonly number[], losses: readonly number[]): Panel {
   const positive = losses.filter(isPositive);
   const axis = positive.length > 0 ? logAxis(least(Infinity, positive), most(0, positive)) : logAxis(0.1, 1);
-  const scale = linearScale({ low: Math.log10(axis.low), high: Math.log10(axis.high) }, [
-    box.y + box.height - INSET * unit,
-    box.y + INSET * unit,
-  ]);
-  const y = (loss: number): number => scale(Math.log10(loss));
+  const y = logScale(axis, [box.y + box.height - INSET * unit, box.y + INSET * unit]);
   return {
     ...horizontal(box, unit, alphas, y, isPositive),
     heading: 'Logarithmic axis',
     yTicks: axis.ticks,
-    minor: minorLosses(axis),
+    minor: minorValues(axis),
   };
 }
 
@@ -129,13 +140,13 @@ function horizontal(
 }
 
 /** 2, 3, … 9 times each power of ten, which show at a glance that the axis is logarithmic. */
-function minorLosses({ low, high, ticks }: Axis): number[] {
+export function minorValues({ low, high, ticks }: Axis): number[] {
   const decades = ticks.every(({ value }, i) => i === 0 || Math.abs(value / ticks[i - 1].value - 10) < 1e-6);
   if (!decades) return [];
   const powers = [ticks[0].value / 10, ...ticks.map(({ value }) => value)];
   return powers
     .flatMap((power) => [2, 3, 4, 5, 6, 7, 8, 9].map((digit) => digit * power))
-    .filter((loss) => loss >= low && loss <= high);
+    .filter((value) => value >= low && value <= high);
 }
 
 function linearScale(
@@ -143,6 +154,15 @@ function linearScale(
   [from, to]: readonly [number, number],
 ): (value: number) => number {
   return (value) => from + ((value - low) / (high - low)) * (to - from);
+}
+
+/** Where a value lies between two places, in proportion to its logarithm. */
+export function logScale(
+  { low, high }: Pick<Axis, 'low' | 'high'>,
+  ends: readonly [number, number],
+): (value: number) => number {
+  const scale = linearScale({ low: Math.log10(low), high: Math.log10(high) }, ends);
+  return (value) => scale(Math.log10(value));
 }
 
 function least(start: number, values: readonly number[]): number {
