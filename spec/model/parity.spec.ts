@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { inThisThread } from '../../src/compute/compute';
 import { standardize } from '../../src/data/standardize';
@@ -22,54 +22,58 @@ import {
   sampleImages,
 } from '../support/fixtures';
 
+// An engine may be without its hardware, on a machine that does other things too.
+jest.setTimeout(300_000);
+
 /** Relative: XNNPACK, under wasm, sums in another order than oneDNN and PyTorch do. */
-const TOLERANCES = { tensorflow: 1e-4, wasm: 1e-3 };
+const TOLERANCES = { tensorflow: 1e-4, webgpu: 1e-3, wasm: 1e-3 };
 const BIAS_GRADIENT_TOLERANCE = 1e-6;
 const reference = pytorchReference();
 const names = tensorSpecs(SIMPLE_VGG).map(({ name }) => name);
 const parameters = tensorSpecs(SIMPLE_VGG).filter(isTrainable);
 
-/** classifier.0.weight is stored by every 16th row. */
-function storedPart(name: string, { shape, data }: HostTensor): Float32Array {
-  if (name !== 'classifier.0.weight') return data;
-  const [height, width] = shape;
-  const part = new Float32Array(data.length / reference.rows);
-  for (let row = 0; row < height; row += reference.rows) {
-    part.set(data.subarray(row * width, (row + 1) * width), (row / reference.rows) * width);
-  }
-  return part;
+/** Every so many rows of a tensor, as many as are stored of it. */
+function storedPart({ shape, data }: HostTensor, stored: HostTensor): Float32Array {
+  const every = shape[0] / stored.shape[0];
+  const width = data.length / shape[0];
+  return data.filter((_, i) => Math.floor(i / width) % every === 0);
 }
 
 function expectClose(group: string, name: string, ours: HostTensor, tolerance: number): void {
-  const theirs = reference.tensors.get(`${group}.${name}`)!.data;
-  expect(relativeDistance(storedPart(name, ours), theirs)).toBeLessThanOrEqual(tolerance);
+  const theirs = reference.tensors.get(`${group}.${name}`)!;
+  expect(relativeDistance(storedPart(ours, theirs), theirs.data)).toBeLessThanOrEqual(tolerance);
   const norm = Math.sqrt(ours.data.reduce((sum, value) => sum + value * value, 0));
   expect(Math.abs(norm / reference.norms[group][name] - 1)).toBeLessThanOrEqual(tolerance);
 }
 
 describeEngines('parity with PyTorch', (opened, engineName) => {
   const tolerance = TOLERANCES[engineName];
+  // Where webgpu is tried on a CPU it does less than an image a second.
+  const slow = engineName === 'webgpu';
+  const { batch: batchSize, train, step3 } = slow ? reference.few : reference;
+  const group = (name: string) => (slow ? `few.${name}` : name);
   let engine: Engine;
   beforeAll(() => {
     engine = opened();
   });
 
   test('logits and loss in evaluation mode are those of PyTorch', async () => {
-    const batch = sampleBatch(0, 16);
+    const batch = sampleBatch(0, batchSize);
     const network = evaluator(engine, SIMPLE_VGG, formulaWeights());
     const images = standardize(engine, batch);
     const logits = network.logits(images);
-    expect(
-      relativeDistance(logits.dataSync<'float32'>(), reference.tensors.get('eval.logits')!.data),
-    ).toBeLessThanOrEqual(tolerance);
+    const theirs = reference.tensors.get('eval.logits')!.data.subarray(0, logits.size);
+    expect(relativeDistance(await logits.data<'float32'>(), theirs)).toBeLessThanOrEqual(tolerance);
     tf.dispose([images, logits]);
     network.dispose();
     const { loss } = await evaluate(engine, SIMPLE_VGG, formulaWeights(), {
-      count: 16,
+      count: batchSize,
       images: batch.images,
       labels: batch.labels,
     });
-    expect(Math.abs(loss / reference.eval.loss - 1)).toBeLessThanOrEqual(tolerance);
+    const lossPerImage = reference.eval.lossPerImage.slice(0, batchSize);
+    const theirLoss = lossPerImage.reduce((sum, value) => sum + value, 0) / batchSize;
+    expect(Math.abs(loss / theirLoss - 1)).toBeLessThanOrEqual(tolerance);
   });
 
   describe('one pass in training mode', () => {
@@ -79,11 +83,11 @@ describeEngines('parity with PyTorch', (opened, engineName) => {
     let logits: Float32Array;
     beforeAll(async () => {
       const network = trainableNetwork(engine, SIMPLE_VGG, formulaWeights());
-      const batch = sampleBatch(0, 16);
+      const batch = sampleBatch(0, batchSize);
       const labels = tf.tensor1d(Int32Array.from(batch.labels), 'int32');
       const result = await network.pass(standardize(engine, batch), labels);
       loss = result.loss;
-      logits = result.logits.dataSync<'float32'>();
+      logits = await result.logits.data<'float32'>();
       const onHost = new Map<string, HostTensor>();
       for (const [name, gradient] of result.gradients) {
         onHost.set(name, await network.toHost(name, engine.kernels.variable(gradient)));
@@ -93,21 +97,20 @@ describeEngines('parity with PyTorch', (opened, engineName) => {
     });
 
     test('gives its loss and logits', () => {
-      expect(Math.abs(loss / reference.train.loss - 1)).toBeLessThanOrEqual(tolerance);
-      expect(relativeDistance(logits, reference.tensors.get('train.logits')!.data)).toBeLessThanOrEqual(
-        tolerance,
-      );
+      expect(Math.abs(loss / train.loss - 1)).toBeLessThanOrEqual(tolerance);
+      const theirs = reference.tensors.get(group('train.logits'))!.data;
+      expect(relativeDistance(logits, theirs)).toBeLessThanOrEqual(tolerance);
     });
 
     test.each(parameters.filter(({ role }) => role !== 'conv.bias').map(({ name }) => name))(
       'gives the gradient of %s',
-      (name) => expectClose('grad', name, gradients.get(name)!, tolerance),
+      (name) => expectClose(group('grad'), name, gradients.get(name)!, tolerance),
     );
 
     test.each(parameters.filter(({ role }) => role === 'conv.bias').map(({ name }) => name))(
       'gives the gradient of %s, which batch norm makes zero up to rounding',
       (name) => {
-        const theirs = reference.tensors.get(`grad.${name}`)!.data;
+        const theirs = reference.tensors.get(`${group('grad')}.${name}`)!.data;
         gradients
           .get(name)!
           .data.forEach((ours, i) =>
@@ -117,7 +120,7 @@ describeEngines('parity with PyTorch', (opened, engineName) => {
     );
 
     test.each(names.filter((name) => name.includes('running')))('moves %s', (name) =>
-      expectClose('running', name, after.get(name)!, tolerance),
+      expectClose(group('running'), name, after.get(name)!, tolerance),
     );
   });
 
@@ -126,12 +129,12 @@ describeEngines('parity with PyTorch', (opened, engineName) => {
     let losses: number[];
     beforeAll(async () => {
       const network = trainableNetwork(engine, SIMPLE_VGG, formulaWeights());
-      const { lr, momentum, weight_decay: weightDecay } = reference.step3;
+      const { lr, momentum, weight_decay: weightDecay } = step3;
       const optimizer = sgd(engine, network, { momentum, weightDecay });
       const noDropout = { rate: 0, random: randomStream(0) };
       losses = [];
-      for (const from of [0, 16, 32]) {
-        const batch = sampleBatch(from, from + 16);
+      for (const from of [0, batchSize, 2 * batchSize]) {
+        const batch = sampleBatch(from, from + batchSize);
         losses.push(await trainStep(engine, network, optimizer, batch, lr, noDropout));
       }
       after = await network.weights();
@@ -139,14 +142,16 @@ describeEngines('parity with PyTorch', (opened, engineName) => {
 
     test('see its losses', () => {
       losses.forEach((loss, step) =>
-        expect(Math.abs(loss / reference.step3.losses[step] - 1)).toBeLessThanOrEqual(tolerance),
+        expect(Math.abs(loss / step3.losses[step] - 1)).toBeLessThanOrEqual(tolerance),
       );
     });
 
-    test.each(names)('lead to its %s', (name) => expectClose('step3', name, after.get(name)!, tolerance));
+    test.each(names)('lead to its %s', (name) =>
+      expectClose(group('step3'), name, after.get(name)!, tolerance),
+    );
   });
 
-  test.each(reference.curves)(
+  (slow ? test.skip : test).each(reference.curves)(
     'the curve with $normalization normalization along direction $direction is that of PyTorch',
     async ({ normalization, direction, alphas, loss, accuracy }) => {
       const weights = formulaWeights();

@@ -6,6 +6,7 @@ export const ENVIRONMENT: EnvironmentReport = {
   engineVersion: '1',
   device: 'CPU',
   threads: 2,
+  skippedEngines: [],
   node: 'v20',
   platform: 'linux x64',
   commit: null,

@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Batch } from '../../src/data/batches';
 import { IMAGE_BYTES, type Dataset } from '../../src/data/cifar10';
-import { SIMPLE_VGG, tensorSpecs, type TensorSpec } from '../../src/model/architecture';
+import { SIMPLE_VGG, tensorSpecs } from '../../src/model/architecture';
+import { formulaTensor, formulaWeights as weightsByFormula } from '../../src/model/formula';
 import { decodeSafetensors } from '../../src/model/safetensors';
-import { sizeOf, type HostTensor, type Weights } from '../../src/model/weights';
+import type { HostTensor, Weights } from '../../src/model/weights';
 
 const FOLDER = join(__dirname, '../../fixtures');
 
@@ -40,14 +41,20 @@ interface PyTorchCurve {
   accuracy: number[];
 }
 
-/** What fixtures/make_pytorch_reference.py got from PyTorch. */
-export interface PyTorchReference {
-  readonly tensors: ReadonlyMap<string, HostTensor>;
-  /** classifier.0.weight is stored by every so many rows. */
-  readonly rows: number;
-  readonly eval: { loss: number; lossPerImage: number[] };
+/** One pass in training mode, and three steps with the same number of images each. */
+export interface PyTorchTraining {
+  readonly batch: number;
   readonly train: { loss: number };
   readonly step3: { lr: number; momentum: number; weight_decay: number; losses: number[] };
+}
+
+/** What fixtures/make_pytorch_reference.py got from PyTorch. */
+export interface PyTorchReference extends PyTorchTraining {
+  /** Large ones are stored by every few rows. */
+  readonly tensors: ReadonlyMap<string, HostTensor>;
+  readonly eval: { loss: number; lossPerImage: number[] };
+  /** The same with fewer images; the names of its tensors begin with "few.". */
+  readonly few: PyTorchTraining;
   readonly curves: PyTorchCurve[];
   readonly norms: Record<string, Record<string, number>>;
   readonly schedule: unknown;
@@ -63,48 +70,18 @@ function fixtureJson(name: string): unknown {
   return JSON.parse(readFileSync(join(FOLDER, name), 'utf8'));
 }
 
-/** Number `index` of tensor `tensor` under a salt, in [0, 1): the hash that fixtures/simple_vgg.py computes. */
-function hashed(index: number, tensor: number, salt: number): number {
-  let h =
-    (Math.imul(index, 2654435761) + Math.imul(tensor + 1, 2246822519) + Math.imul(salt, 3266489917)) >>> 0;
-  h ^= h >>> 15;
-  h = Math.imul(h, 2246822519) >>> 0;
-  h ^= h >>> 13;
-  h = Math.imul(h, 3266489917) >>> 0;
-  h ^= h >>> 16;
-  return (h >>> 0) / 2 ** 32;
-}
-
-function filled(spec: TensorSpec, tensor: number, salt: number, low: number, high: number): HostTensor {
-  const data = new Float32Array(sizeOf(spec.shape));
-  for (let i = 0; i < data.length; i++) data[i] = low + (high - low) * hashed(i, tensor, salt);
-  return { shape: spec.shape, data };
-}
-
 /** SimpleVGG's weights by formula, as the PyTorch script fills them. */
 export function formulaWeights(): Weights {
-  return new Map(
-    tensorSpecs(SIMPLE_VGG).map((spec, tensor) => {
-      const [low, high] = rangeOf(spec);
-      return [spec.name, filled(spec, tensor, 0, low, high)];
-    }),
-  );
+  return weightsByFormula(SIMPLE_VGG);
 }
 
 /** A direction by formula over every trainable tensor, each number in [−1, 1). */
 export function formulaDirection(k: number): Weights {
   return new Map(
     tensorSpecs(SIMPLE_VGG).flatMap((spec, tensor) =>
-      spec.role === 'batchNorm.running' ? [] : [[spec.name, filled(spec, tensor, 1 + k, -1, 1)]],
+      spec.role === 'batchNorm.running' ? [] : [[spec.name, formulaTensor(spec, tensor, 1 + k, -1, 1)]],
     ),
   );
-}
-
-function rangeOf({ role, name, fanIn }: TensorSpec): [number, number] {
-  if (role === 'batchNorm.weight' || name.endsWith('running_var')) return [0.5, 1.5];
-  if (role === 'batchNorm.bias') return [-0.2, 0.2];
-  if (role === 'batchNorm.running') return [-0.1, 0.1];
-  return [-1 / Math.sqrt(fanIn), 1 / Math.sqrt(fanIn)];
 }
 
 interface ScipyStatistics {

@@ -4,6 +4,7 @@ import { prepareProcess } from '../../src/engine/tensorflow/prepare-process';
 import { provisionTensorflow, tensorflowBuild } from '../../src/engine/tensorflow/provision';
 import { messageOf } from '../../src/errors';
 import { announceAvailability } from './availability';
+import { playWebgpu, softwareEnvironment } from './webgpu';
 
 /**
  * Fetches and compiles what the specs need, once for all of them, and finds out which engines they can run on.
@@ -11,7 +12,11 @@ import { announceAvailability } from './availability';
  */
 export default async function prepareEngine(): Promise<void> {
   const report = (line: string) => void process.stderr.write(`${line}\n`);
-  announceAvailability({ tensorflow: await tensorflowMissing(report), wasm: null });
+  announceAvailability({
+    tensorflow: await tensorflowMissing(report),
+    wasm: null,
+    webgpu: await webgpuMissing(report),
+  });
   loadCifar10('train', cacheFolder(), report);
   loadCifar10('test', cacheFolder(), report);
 }
@@ -25,4 +30,19 @@ async function tensorflowMissing(report: (line: string) => void): Promise<string
   }
   prepareProcess();
   return null;
+}
+
+/** Where there is no GPU the specs make do with software, if a browser has brought it. */
+async function webgpuMissing(report: (line: string) => void): Promise<string | null> {
+  let reason = '';
+  for (const environment of [{}, softwareEnvironment()]) {
+    const { code, lines } = await playWebgpu('work', environment);
+    if (code === 0) {
+      Object.assign(process.env, environment);
+      return null;
+    }
+    reason = lines.at(-1)!;
+  }
+  report(`The specs do without webgpu: ${reason}`);
+  return reason;
 }

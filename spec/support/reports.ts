@@ -94,6 +94,7 @@ export function exampleReport(shape: Partial<ReportShape> = {}): Report {
       over: full.seeds > 1 ? 'seeds' : 'directions',
       spread: directions > 1 ? 0.0907 : NaN,
       power: directions > 1 ? 0.973 : NaN,
+      open: ratio === 1 ? 'interval' : null,
       deciding: ratio === 1 ? 23 : NaN,
     },
     runs: seeds.flatMap((seed) => [runOf('SB', seed, 0), runOf('LB', seed, 0)]),
@@ -111,7 +112,8 @@ export function exampleReport(shape: Partial<ReportShape> = {}): Report {
     sensitivity: full.sensitivity ? sensitivityOf(directions) : null,
     trainingSensitivity: full.trainingSensitivity ? TRAINING_SENSITIVITY : null,
     environment: ENVIRONMENT,
-    command: 'npx ts-node reproduce.ts --preset quick --seed 42',
+    command: 'npx ts-node reproduce.ts --engine tensorflow --preset quick --seed 42',
+    controlCommand: 'npx ts-node reproduce.ts control --engine tensorflow --preset quick --seed 42 --seeds 1',
     preset: {
       preset: 'quick',
       seed: 42,
@@ -271,6 +273,7 @@ function claimsOf(
       n: count,
       over: 'seeds',
       unit: 'nats',
+      band: [-0.05, 0.05],
       shownBy: 'The runs',
       bySeed: seeds.map((seed) => ({ seed, estimate: 0.00665, interval: [NaN, NaN], n: 1, over: 'seeds' })),
     },
@@ -397,7 +400,10 @@ function sensitivityOf(directions: number): NonNullable<Report['sensitivity']> {
       ),
     ),
   );
-  return { seed: 42, directions, images: { train: 2000, test: 2000 }, alphas: ALPHAS, rows };
+  const curves = [
+    { normalization: 'filter', split: 'train', direction: 0, regime: 'SB', loss: [1, 0, 1] } as const,
+  ];
+  return { seed: 42, directions, images: { train: 2000, test: 2000 }, alphas: ALPHAS, rows, curves };
 }
 
 const TRAINING_SENSITIVITY: NonNullable<Report['trainingSensitivity']> = {
@@ -409,6 +415,8 @@ const TRAINING_SENSITIVITY: NonNullable<Report['trainingSensitivity']> = {
       train: { loss: 0.31, accuracy: 0.921, lossStandardError: 0.003 },
       test: { loss: 1.2, accuracy: 0.68, lossStandardError: 0.02 },
       comparable: false,
+      rises: [{ direction: 0, smallBatch: 1.84, largeBatch: 1.49 }],
+      curves: [{ direction: 0, loss: [4, 0.31, 5] }],
       verdict: 'FAIL',
       estimate: 0.81,
       interval: [0.72, 0.91],

@@ -1,11 +1,15 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 
+export type EngineName = 'tensorflow' | 'webgpu' | 'wasm';
+
 /** What an engine is, as the report states it. */
 export interface EngineInfo {
-  readonly name: 'tensorflow' | 'wasm';
+  readonly name: EngineName;
   readonly version: string;
   /** Such as "CPU (AMD EPYC)" or "GPU". */
   readonly device: string;
+  /** Whether it computes on a graphics card; a software GPU is none. */
+  readonly gpu: boolean;
   /** Threads that one operation may use. Figures are bit-identical only for the same number. */
   readonly threads: number;
   /** Worker threads that it is worth having, each with an engine of its own; 1 where one engine fills the machine. */

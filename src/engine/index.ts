@@ -1,10 +1,10 @@
-import type { Engine } from './engine';
+import type { Engine, EngineName } from './engine';
 import { openTensorflow } from './tensorflow';
 import { openWasm } from './wasm';
+import { openWebgpu } from './webgpu';
 
-/** Engines by the names that `--engine` takes; `auto` is the best that there is. */
-export const ENGINES = ['auto', 'tensorflow', 'wasm'] as const;
-export type EngineName = (typeof ENGINES)[number];
+/** Every engine by its name. */
+export const ENGINES: readonly EngineName[] = ['tensorflow', 'webgpu', 'wasm'];
 
 /**
  * Makes an engine ready.
@@ -19,9 +19,10 @@ export async function openEngine(
   report: (line: string) => void = () => {},
 ): Promise<Engine> {
   switch (name) {
-    case 'auto':
     case 'tensorflow':
       return openTensorflow(cache, report);
+    case 'webgpu':
+      return openWebgpu();
     case 'wasm':
       return openWasm();
   }

@@ -24,6 +24,7 @@ export async function openTensorflow(cache: string, report: (line: string) => vo
       name: 'tensorflow',
       version: `tfjs-node-gpu ${tf.version['tfjs-node']}, TensorFlow ${ops.version}`,
       device: ops.onGpu ? 'GPU' : `CPU (${cpus()[0]?.model.trim() ?? 'unknown'})`,
+      gpu: ops.onGpu,
       threads: availableParallelism(),
       workers: 1,
     },

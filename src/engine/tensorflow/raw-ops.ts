@@ -1,6 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import type * as TfNode from '@tensorflow/tfjs-node-gpu';
-import { messageOf, UserError } from '../../errors';
+import { messageOf, OutOfDeviceMemory } from '../../errors';
 
 /** The part of tfjs-node's native addon that runs TensorFlow operations by name. */
 interface Binding {
@@ -46,7 +46,7 @@ export interface RawOps {
   /**
    * Runs an operation; its outputs are tensors that tfjs tracks.
    *
-   * @throws UserError if the device has no memory left for them.
+   * @throws OutOfDeviceMemory if the device has no memory left for them.
    */
   run(name: string, attributes: readonly Attribute[], inputs: readonly Tensor[], outputs?: number): Tensor[];
   /** Attributes made ready once and used at every step. */
@@ -81,7 +81,7 @@ export function rawOps(tf: typeof TfNode): RawOps {
         return backend.executeMultipleOutputs(name, attributes as Attribute[], inputs as Tensor[], outputs);
       } catch (error) {
         if (!messageOf(error).includes(OUT_OF_MEMORY)) throw error;
-        throw new UserError(
+        throw new OutOfDeviceMemory(
           'A batch does not fit into the memory of the device: choose a smaller batch size.',
         );
       }

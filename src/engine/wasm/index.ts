@@ -21,6 +21,7 @@ export async function openWasm(): Promise<Engine> {
       name: 'wasm',
       version: `tfjs-backend-wasm ${version}`,
       device: `CPU (${cpus()[0]?.model.trim() ?? 'unknown'})`,
+      gpu: false,
       threads: 1,
       workers: availableParallelism(),
     },
