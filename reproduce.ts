@@ -5,22 +5,26 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { cacheFolder } from './src/cache-folder';
 import { firstImages, loadCifar10, splitSha256, type Split } from './src/data/cifar10';
-import { openCompute } from './src/compute';
-import type { Compute } from './src/compute/compute';
-import { ENGINES, type EngineName } from './src/engine';
+import { ENGINE_CHOICES, openCompute, type EngineChoice, type OpenedCompute } from './src/compute';
+import { probeEngine } from './src/compute/probe';
+import { measureRates } from './src/compute/rates';
+import { diagnose, diagnosisText } from './src/doctor';
 import { describeEngine } from './src/engine/describe';
+import type { EngineInfo } from './src/engine/engine';
 import { Interrupted, messageOf, UserError } from './src/errors';
 import type { ExperimentContext } from './src/experiment/context';
+import { announcement, workLeft } from './src/experiment/cost';
 import { runControl, runExperiment } from './src/experiment/experiment';
 import { isDone, judge } from './src/experiment/judge';
 import { holdFolder } from './src/experiment/lock';
 import {
-  GROWING_SETTINGS,
   guarded,
+  leftToFolder,
   openRunFolder,
   reopenRunFolder,
   resultWriter,
   type OpenOptions,
+  type RunFolder,
 } from './src/experiment/run-folder';
 import { SENSITIVITY_IMAGES } from './src/experiment/sensitivity';
 import { PRESETS, settingsOf, type PresetName, type Settings } from './src/experiment/settings';
@@ -36,7 +40,7 @@ import { readDirection, readWeights } from './src/model/safetensors';
 import { demandMemory } from './src/memory';
 import { stderrProgress } from './src/progress';
 import { writeReport } from './src/experiment/write-report';
-import { parseReport } from './src/report/report';
+import { parseReport, type EnvironmentReport } from './src/report/report';
 import { precision, short } from './src/verdict/claim';
 
 const EXIT_CODES = { PASS: 0, FAIL: 1, INCONCLUSIVE: 3 } as const;
@@ -48,7 +52,7 @@ const progress = stderrProgress();
 const say = progress.say;
 
 interface CommonOptions {
-  engine: EngineName;
+  engine: EngineChoice;
   debug?: boolean;
 }
 
@@ -108,7 +112,7 @@ function commandLine(): Command {
     .action(async (options: ReproduceOptions, { args }: Command) => {
       if (args.length > 0) {
         throw new UserError(
-          `unknown command '${args[0]}': there are control, report and curve (see --help).`,
+          `unknown command '${args[0]}': there are control, report, curve and doctor (see --help).`,
         );
       }
       process.exitCode = await reproduce(options);
@@ -126,6 +130,13 @@ function commandLine(): Command {
     .argument('<dir>', 'an output folder, or one with a report.json alone')
     .option('--tensorboard', 'also write the training logs as TensorBoard event files')
     .action(rewriteReport);
+
+  common(program.command('doctor'))
+    .description(
+      'try every engine: whether it works here, how fast it is, and what to do about one that is missing',
+    )
+    .option('--json', 'print it as JSON')
+    .action(doctor);
 
   common(program.command('curve'))
     .addOption(engineOption())
@@ -155,7 +166,9 @@ function common(command: Command): Command {
 }
 
 function engineOption(): Option {
-  return new Option('--engine <name>', 'what computes').choices(ENGINES).default('auto');
+  return new Option('--engine <name>', 'what computes; auto is the best that works here')
+    .choices(ENGINE_CHOICES)
+    .default('auto');
 }
 
 function experimentOptions(command: Command, seeds: string): Command {
@@ -199,8 +212,9 @@ async function reproduce(options: ReproduceOptions): Promise<number> {
       sensitivity || sensitivityImages ? (sensitivityImages ?? SENSITIVITY_IMAGES) : undefined,
     learningRates: sensitivityTraining,
   };
-  const computes = extras.sensitivityImages !== undefined || sensitivityTraining;
-  return withExperiment(experiment, { overwrite, computes }, async (context) => {
+  const isFinished = (folder: RunFolder) => !extras.sensitivityImages && !sensitivityTraining && isDone(folder);
+  return withExperiment(experiment, { overwrite, isFinished }, async (context) => {
+    await announce(context);
     const report = await runExperiment(context, extras);
     const { path } = context.folder;
     await writeReport(context.folder.write, report, { tensorboard });
@@ -212,9 +226,15 @@ async function reproduce(options: ReproduceOptions): Promise<number> {
   });
 }
 
+/** Says how long the experiment will take, unless nothing is left of it. */
+async function announce({ compute, settings, folder }: ExperimentContext): Promise<void> {
+  const work = workLeft(settings, folder);
+  if (work.training === 0 && work.evaluation === 0) return;
+  announcement(settings, work, await measureRates(compute)).forEach(say);
+}
+
 async function control({ seeds, ...options }: ExperimentOptions): Promise<void> {
-  const adopt = GROWING_SETTINGS.filter((key) => key === 'seeds' || options[key] === undefined);
-  await withExperiment(options, { adopt, computes: true }, async (context) => {
+  await withExperiment(options, { adopt: leftToFolder(options) }, async (context) => {
     const { folder, settings } = context;
     const { rise, largestFactor } = await runControl(context, seeds ?? settings.seeds);
     if (isDone(folder)) await writeReport(folder.write, judge(folder));
@@ -224,6 +244,14 @@ async function control({ seeds, ...options }: ExperimentOptions): Promise<void> 
         `${precision(rise)}; the largest factor of a pair is ${short(largestFactor)}\n`,
     );
   });
+}
+
+async function doctor({ json }: { json?: boolean }): Promise<void> {
+  const diagnosis = await diagnose((name) => {
+    say(`Trying ${name} …`);
+    return probeEngine({ name, cache: cacheFolder(), measure: true }, say);
+  });
+  process.stdout.write(json ? `${JSON.stringify(diagnosis, null, 2)}\n` : diagnosisText(diagnosis));
 }
 
 async function rewriteReport(path: string, options: { tensorboard?: boolean }): Promise<void> {
@@ -239,12 +267,12 @@ async function rewriteReport(path: string, options: { tensorboard?: boolean }): 
 }
 
 /** Has work done with an engine, whose threads end with it. */
-async function withCompute<T>(name: EngineName, work: (compute: Compute) => Promise<T>): Promise<T> {
-  const compute = await openCompute(name, cacheFolder(), say);
+async function withCompute<T>(choice: EngineChoice, work: (opened: OpenedCompute) => Promise<T>): Promise<T> {
+  const opened = await openCompute(choice, cacheFolder(), say);
   try {
-    return await work(compute);
+    return await work(opened);
   } finally {
-    await compute.close();
+    await opened.compute.close();
   }
 }
 
@@ -254,9 +282,10 @@ async function withExperiment<T>(
   openOptions: OpenOptions,
   work: (context: ExperimentContext) => Promise<T>,
 ): Promise<T> {
-  // Checked before anything is fetched, though without a GPU's say in the preset yet.
+  // Before anything is fetched, though without a GPU's say in the preset yet.
   wantedSettings('quick', options);
-  return withCompute(engine, (compute) => work(begin(compute, options, openOptions)));
+  if (options.out) hold(options.out);
+  return withCompute(engine, (opened) => work(begin(opened, options, openOptions)));
 }
 
 type OptionsOfAnyEngine = Omit<ExperimentOptions, 'engine'>;
@@ -269,16 +298,21 @@ function wantedSettings(
 }
 
 /** Makes data and folder ready, and sees to it that the work can be interrupted. */
-function begin(compute: Compute, experiment: OptionsOfAnyEngine, options: OpenOptions): ExperimentContext {
-  const wanted = wantedSettings(compute.info.device === 'GPU' ? 'full' : 'quick', experiment);
-  if (compute.info.device !== 'GPU')
-    demandMemory(Math.max(wanted.smallBatch, wanted.largeBatch), availableMemory());
+function begin(
+  { compute, skipped }: OpenedCompute,
+  experiment: OptionsOfAnyEngine,
+  options: OpenOptions,
+): ExperimentContext {
+  const wanted = wantedSettings(compute.info.gpu ? 'full' : 'quick', experiment);
+  const { name, gpu } = compute.info;
+  if (!gpu && name !== 'webgpu') demandMemory(name, wanted.largeBatch, availableMemory());
   const path = experiment.out ?? join('results', `${wanted.preset}-seed${wanted.seed}`);
-  hold(path);
-  const beginning = { settings: wanted, environment: environmentOf(compute) };
+  if (!experiment.out) hold(path);
+  const beginning = { settings: wanted, environment: environmentOf(compute.info, skipped) };
   const folder = openRunFolder(path, beginning, { ...options, say });
   const { settings } = folder.beginning;
   const signal = untilInterrupted();
+  for (const line of skipped) say(`Skipped ${line}`);
   say(`Preset ${settings.preset}, seed ${settings.seed}, ${describeEngine(compute.info)}.`);
   const data = {
     train: firstImages(loadCifar10('train', cacheFolder(), say), settings.trainSize),
@@ -318,7 +352,8 @@ async function printCurve(options: CurveOptions): Promise<void> {
   const normalized = asItIs ? direction : normalizeDirection(SIMPLE_VGG, direction, weights, normalization);
   const all = loadCifar10(split, cacheFolder(), say);
   const data = firstImages(all, options.images ?? all.count);
-  await withCompute(options.engine, async (compute) => {
+  await withCompute(options.engine, async ({ compute, skipped }) => {
+    for (const line of skipped) say(`Skipped ${line}`);
     const stretch = progress.begin('Curve', alphas.length * data.count);
     const curve = await computeSharpnessCurve(compute, SIMPLE_VGG, data, weights, normalized, alphas, {
       onImages: stretch.advance,
@@ -330,12 +365,13 @@ async function printCurve(options: CurveOptions): Promise<void> {
   });
 }
 
-function environmentOf({ info }: Compute) {
+function environmentOf(info: EngineInfo, skipped: readonly string[]): EnvironmentReport {
   return {
     engine: info.name,
     engineVersion: info.version,
     device: info.device,
     threads: info.threads,
+    skippedEngines: [...skipped],
     node: process.version,
     platform: `${process.platform} ${process.arch}`,
     commit: currentCommit(),
@@ -405,6 +441,7 @@ async function main(): Promise<void> {
   try {
     await commandLine().parseAsync();
   } catch (error) {
+    progress.close();
     process.exitCode = explain(error);
   }
 }

@@ -32,6 +32,34 @@ describe('progress', () => {
     expect(text()).toMatch(/images\/s \| .+ left/);
   });
 
+  test('on a terminal is a bar for each stretch under way, with lines that are said above them', async () => {
+    const { stream, text } = shown(true);
+    const progress = stderrProgress(stream);
+    const [small, large] = ['SB training', 'LB training'].map((title) => progress.begin(title, 100));
+    small.advance(25);
+    large.advance(75);
+    progress.say('the small one is done');
+    small.end();
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    large.end();
+    // Once more, as what stays on the screen.
+    const last = text().slice(text().lastIndexOf('SB training'));
+    expect(last).toMatch(/^SB training .* 25% [^]*LB training .* 75% /);
+    expect(text().indexOf('the small one is done\n')).toBeLessThan(text().lastIndexOf('SB training'));
+  });
+
+  test('ends no process late: nothing is shown any more once it is closed in the middle', async () => {
+    const { stream, text } = shown(true);
+    const progress = stderrProgress(stream);
+    progress.begin('SB training', 100).advance(50);
+    progress.say('interrupted');
+    progress.close();
+    const before = text();
+    expect(before).toContain('interrupted\n');
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    expect(text()).toBe(before);
+  });
+
   test('says durations as people do', () => {
     expect([0.4, 48, 725, 7800].map(duration)).toEqual(['0 s', '48 s', '12 min 5 s', '2 h 10 min']);
   });

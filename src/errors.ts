@@ -6,6 +6,11 @@ export class UserError extends Error {
   override name = 'UserError';
 }
 
+/** A device that has no memory left for the work; the caller knows what the work was. */
+export class OutOfDeviceMemory extends UserError {
+  override name = 'OutOfDeviceMemory';
+}
+
 /** Why work stopped halfway: the user or the system asked for it, and what was done is stored. */
 export class Interrupted extends Error {
   override name = 'Interrupted';

@@ -1,11 +1,13 @@
-import { SingleBar, Presets } from 'cli-progress';
+import { MultiBar, Presets } from 'cli-progress';
 
 /** Shows how far the work has come. */
 export interface Progress {
   /** Prints a line of its own. */
   say(line: string): void;
-  /** Begins a stretch of work of so many images. */
+  /** Begins a stretch of work of so many images; several may be under way at once. */
   begin(title: string, images: number): Stretch;
+  /** Leaves what is shown as it is: no stretch under way will end any more. */
+  close(): void;
 }
 
 /** A stretch of work under way. */
@@ -18,21 +20,28 @@ export interface Stretch {
   end(): void;
 }
 
-/** Progress on stderr: a bar on a terminal, plain lines elsewhere. */
+/** Progress on stderr: a bar for each stretch under way on a terminal, plain lines elsewhere. */
 export function stderrProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
-  const say = (line: string) => void stream.write(`${line}\n`);
-  return { say, begin: stream.isTTY ? terminalStretch(stream) : plainStretch(say) };
+  return stream.isTTY ? terminalProgress(stream) : plainProgress(stream);
 }
 
-function terminalStretch(stream: NodeJS.WriteStream): Progress['begin'] {
-  return (title, images) => {
-    const begun = performance.now();
-    let done = 0;
-    let text = '';
-    const bar = new SingleBar(
+function terminalProgress(stream: NodeJS.WriteStream): Progress {
+  /** The bars of the stretches under way, the first to end above the others. */
+  let bars: MultiBar | undefined;
+  let open = 0;
+  const stop = () => {
+    // Shows what was said last.
+    bars?.update();
+    bars?.stop();
+    bars = undefined;
+    open = 0;
+  };
+  const start = () =>
+    new MultiBar(
       {
         stream,
-        format: `${title} {bar} {percentage}% | {note}{rate} images/s | {left} left`,
+        format: `{title} {bar} {percentage}% | {note}{rate} images/s | {left} left`,
+        barsize: 24,
         // The terminal is left as it is, so that nothing needs to be restored after Ctrl-C.
         linewrap: null,
         clearOnComplete: false,
@@ -40,42 +49,69 @@ function terminalStretch(stream: NodeJS.WriteStream): Progress['begin'] {
       },
       Presets.shades_classic,
     );
-    const payload = () => ({
-      note: text && `${text} | `,
-      rate: rate(done, begun),
-      left: timeLeft(done, images, begun),
-    });
-    bar.start(images, 0, payload());
-    return {
-      advance(more) {
-        done += more;
-        bar.update(Math.min(done, images), payload());
-      },
-      note: (next) => void (text = next),
-      milestone: (next) => void (text = next),
-      end: () => bar.stop(),
-    };
+  return {
+    say(line) {
+      // Above the bars, at their next turn.
+      if (bars) bars.log(`${line}\n`);
+      else stream.write(`${line}\n`);
+    },
+    begin(title, images) {
+      const begun = performance.now();
+      let done = 0;
+      let text = '';
+      const payload = () => ({
+        title,
+        note: text && `${text} | `,
+        rate: rate(done, begun),
+        left: timeLeft(done, images, begun),
+      });
+      bars ??= start();
+      open++;
+      const bar = bars.create(images, 0, payload());
+      return {
+        advance(more) {
+          done += more;
+          bar.update(Math.min(done, images), payload());
+        },
+        note: (next) => void (text = next),
+        milestone: (next) => void (text = next),
+        end() {
+          if (--open === 0) stop();
+        },
+      };
+    },
+    close: stop,
   };
 }
 
-function plainStretch(say: (line: string) => void): Progress['begin'] {
-  return (title, images) => {
-    const begun = performance.now();
-    let done = 0;
-    say(`${title}: begun`);
-    return {
-      advance: (more) => void (done += more),
-      note: () => {},
-      milestone(text) {
-        say(`${title}: ${text} | ${rate(done, begun)} images/s | ${timeLeft(done, images, begun)} left`);
-      },
-      end: () => say(`${title}: done in ${duration((performance.now() - begun) / 1000)}`),
-    };
+function plainProgress(stream: NodeJS.WriteStream): Progress {
+  const say = (line: string) => void stream.write(`${line}\n`);
+  return {
+    say,
+    begin(title, images) {
+      const begun = performance.now();
+      let done = 0;
+      say(`${title}: begun`);
+      return {
+        advance: (more) => void (done += more),
+        note: () => {},
+        milestone(text) {
+          say(`${title}: ${text} | ${rate(done, begun)} images/s | ${timeLeft(done, images, begun)} left`);
+        },
+        end: () => say(`${title}: done in ${duration((performance.now() - begun) / 1000)}`),
+      };
+    },
+    close: () => {},
   };
 }
 
 function rate(done: number, begun: number): string {
-  return (done / ((performance.now() - begun) / 1000)).toFixed(0);
+  return imagesPerSecond(done / ((performance.now() - begun) / 1000));
+}
+
+/** Images a second, with as many digits as mean something. */
+export function imagesPerSecond(rate: number): string {
+  return rate.toFixed(rate < 10 ? 1 : 0);
 }
 
 function timeLeft(done: number, images: number, begun: number): string {

@@ -1,5 +1,5 @@
 import type { Dataset, Split } from '../data/cifar10';
-import type { EngineName } from '../engine';
+import type { EngineName } from '../engine/engine';
 import type { Architecture } from '../model/architecture';
 import type { Weights } from '../model/weights';
 import type { EpochRecord, TrainingConfig, TrainingState } from '../training/train';

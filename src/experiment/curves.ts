@@ -2,7 +2,6 @@ import { firstImages, type Dataset, type Split } from '../data/cifar10';
 import { computeSharpnessCurve } from '../landscape/curve';
 import { normalizeDirection, randomDirection } from '../landscape/directions';
 import type { Weights } from '../model/weights';
-import { duration } from '../progress';
 import type { Evaluation } from '../training/evaluate';
 import type { ExperimentContext } from './context';
 import type { Training } from './minimizers';
@@ -60,8 +59,6 @@ export interface CurveJob {
   readonly wanted: readonly CurveKey[];
 }
 
-const LONG_SECONDS = 2 * 60 * 60;
-
 /**
  * Draws the curves that the folder does not hold yet, direction by direction, and stores each.
  *
@@ -72,16 +69,15 @@ export async function drawCurves(
   seed: number,
   jobs: readonly CurveJob[],
 ): Promise<void> {
-  const { architecture, folder, progress, settings } = context;
+  const { architecture, data, folder, progress, settings } = context;
   const open = jobs.map((job) => {
     const done = folder.curves(job.training.name).read() ?? [];
     return { ...job, done, wanted: job.wanted.filter((key) => !findCurve(done, key)) };
   });
   const missing = open.flatMap(({ wanted }) => wanted);
   if (missing.length === 0) return;
-  const total = missing.reduce((sum, key) => sum + imagesToEvaluate(context, key), 0);
+  const total = missing.reduce((sum, key) => sum + imagesToEvaluate(settings, key, data.test.count), 0);
   const stretch = progress.begin(settings.seeds > 1 ? `Curves of seed ${seed}` : 'Curves', total);
-  const warnIfLong = longCurvesWarning(context, total);
 
   for (let direction = 0; direction < settings.directions; direction++) {
     const due = open
@@ -98,7 +94,6 @@ export async function drawCurves(
         folder.curves(training.name).write(done);
         const name = key.grid === 'curve' ? key.split : `${key.split}, near the minimizer`;
         stretch.milestone(`${training.label} ${name}, direction ${direction + 1}/${settings.directions}`);
-        warnIfLong(key);
       }
     }
   }
@@ -129,24 +124,10 @@ async function drawCurve(
   return points;
 }
 
-/** Says, after the first curve, where all of them will take long. */
-function longCurvesWarning(context: ExperimentContext, total: number): (done: CurveKey) => void {
-  const begun = performance.now();
-  let first = true;
-  return (done) => {
-    const expected = ((performance.now() - begun) / 1000) * (total / imagesToEvaluate(context, done));
-    if (first && expected > LONG_SECONDS) {
-      context.progress.say(
-        `The curves will take about ${duration(expected)} here; --curve-images makes them shorter.`,
-      );
-    }
-    first = false;
-  };
-}
-
-function imagesToEvaluate(context: ExperimentContext, { grid, split }: CurveKey): number {
-  const alphas = alphasOf(context.settings, grid).filter((alpha) => alpha !== 0);
-  return alphas.length * imagesOf(context, split).count;
+/** Images that a curve takes, counted once for each α but 0, where the minimizer itself is known. */
+export function imagesToEvaluate(settings: Settings, { grid, split }: CurveKey, testImages: number): number {
+  const alphas = alphasOf(settings, grid).filter((alpha) => alpha !== 0);
+  return alphas.length * (split === 'train' ? settings.curveImages : testImages);
 }
 
 function imagesOf({ data, settings }: ExperimentContext, split: Split): Dataset {

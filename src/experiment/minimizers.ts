@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { UserError } from '../errors';
+import { OutOfDeviceMemory, UserError } from '../errors';
 import { distanceBetween } from '../landscape/distance';
+import { exhausted } from '../memory';
 import { initialWeights, type Architecture } from '../model/architecture';
 import { readWeights, writeWeights } from '../model/safetensors';
 import type { Weights } from '../model/weights';
@@ -11,7 +12,7 @@ import { summarize } from '../training/evaluate';
 import type { Regime } from '../training/regime';
 import type { TrainingConfig } from '../training/train';
 import type { ExperimentContext } from './context';
-import { guarded, type TrainedRun } from './run-folder';
+import { guarded, type RunFolder, type TrainedRun } from './run-folder';
 import { trainingConfig, type Settings } from './settings';
 
 /** One training of an experiment. */
@@ -68,7 +69,8 @@ function labelled({ seeds }: Settings, base: string, seed: number): string {
 /**
  * The minimizer that a training ends at: trained, gone on with from its last checkpoint, or read from the folder.
  *
- * @throws Diverged if the loss stops being a number; UserError if stored weights were changed.
+ * @throws Diverged if the loss stops being a number; UserError if stored weights were changed, or the device is too
+ *   small for the batch.
  */
 export async function findMinimizer(context: ExperimentContext, training: Training): Promise<Weights> {
   const { compute, architecture, data, folder, progress, signal } = context;
@@ -80,15 +82,12 @@ export async function findMinimizer(context: ExperimentContext, training: Traini
 
   const checkpoint = folder.checkpoint(name);
   const resumed = checkpoint.read();
-  const imagesDone = resumed
-    ? resumed.history.length * data.train.count + resumed.stepsDone * config.batchSize
-    : 0;
   if (resumed) progress.say(`${label}: going on after ${where(resumed, config)}.`);
   const stretch = progress.begin(
     `${label} training, batch size ${config.batchSize}`,
-    config.epochs * data.train.count - imagesDone,
+    imagesToTrain(context.settings, folder, training),
   );
-  const result = await compute.train(
+  const underWay = compute.train(
     architecture,
     data,
     config,
@@ -108,6 +107,9 @@ export async function findMinimizer(context: ExperimentContext, training: Traini
     },
     resumed,
   );
+  const result = await underWay.catch((error: unknown) => {
+    throw error instanceof OutOfDeviceMemory ? exhausted(config.batchSize) : error;
+  });
   stretch.end();
 
   const run: TrainedRun = {
@@ -129,6 +131,18 @@ export async function findMinimizer(context: ExperimentContext, training: Traini
       `test accuracy ${(100 * run.test.accuracy).toFixed(2)}%; ${duration(run.seconds)}.`,
   );
   return result.weights;
+}
+
+/** Images that a training still has to see, epoch after epoch. */
+export function imagesToTrain(
+  { trainSize }: Settings,
+  folder: Pick<RunFolder, 'run' | 'checkpoint'>,
+  { name, config }: Training,
+): number {
+  if (folder.run(name).read()) return 0;
+  const resumed = folder.checkpoint(name).read();
+  const done = resumed ? resumed.history.length * trainSize + resumed.stepsDone * config.batchSize : 0;
+  return config.epochs * trainSize - done;
 }
 
 function where(

@@ -40,20 +40,41 @@ export const BATCH_NORM_MOMENTUM = 0.1;
 const KERNEL_SIDE = 3;
 
 /**
- * SimpleVGG for CIFAR-10: three convolution blocks 3 → 64 → 128 → 256 on 32x32 pixels, then 4096 → 512 → 10;
- * 2,474,506 trainable parameters.
+ * SimpleVGG's layers with widths of one's own: three convolution blocks on 32x32 pixels of three channels, then two
+ * linear layers to ten classes.
+ *
+ * @param widths channels of the three convolutions.
+ * @param hidden neurons of the first linear layer.
  */
-export const SIMPLE_VGG: Architecture = {
-  name: 'SimpleVGG',
-  layers: [
-    { kind: 'convBlock', conv: 'features.0', batchNorm: 'features.1', inputs: 3, outputs: 64 },
-    { kind: 'convBlock', conv: 'features.4', batchNorm: 'features.5', inputs: 64, outputs: 128 },
-    { kind: 'convBlock', conv: 'features.8', batchNorm: 'features.9', inputs: 128, outputs: 256 },
-    { kind: 'flatten', channels: 256, side: 4 },
-    { kind: 'linear', name: 'classifier.0', inputs: 4096, outputs: 512, relu: true, dropout: true },
-    { kind: 'linear', name: 'classifier.3', inputs: 512, outputs: 10, relu: false, dropout: false },
-  ],
-};
+export function simpleVgg(
+  name: string,
+  widths: readonly [number, number, number],
+  hidden: number,
+): Architecture {
+  const [first, second, third] = widths;
+  const side = 4;
+  return {
+    name,
+    layers: [
+      { kind: 'convBlock', conv: 'features.0', batchNorm: 'features.1', inputs: 3, outputs: first },
+      { kind: 'convBlock', conv: 'features.4', batchNorm: 'features.5', inputs: first, outputs: second },
+      { kind: 'convBlock', conv: 'features.8', batchNorm: 'features.9', inputs: second, outputs: third },
+      { kind: 'flatten', channels: third, side },
+      {
+        kind: 'linear',
+        name: 'classifier.0',
+        inputs: third * side * side,
+        outputs: hidden,
+        relu: true,
+        dropout: true,
+      },
+      { kind: 'linear', name: 'classifier.3', inputs: hidden, outputs: 10, relu: false, dropout: false },
+    ],
+  };
+}
+
+/** SimpleVGG for CIFAR-10: 3 → 64 → 128 → 256 channels, then 4096 → 512 → 10; 2,474,506 trainable parameters. */
+export const SIMPLE_VGG: Architecture = simpleVgg('SimpleVGG', [64, 128, 256], 512);
 
 /** Every tensor of an architecture's state_dict, in PyTorch's order (`num_batches_tracked` left out). */
 export function tensorSpecs(architecture: Architecture): TensorSpec[] {

@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { cacheFolder } from '../../src/cache-folder';
+import { inThisThread, type Compute } from '../../src/compute/compute';
+import { inWorkers } from '../../src/compute/workers';
+import { firstImages } from '../../src/data/cifar10';
+import { Interrupted } from '../../src/errors';
+import { initialWeights } from '../../src/model/architecture';
+import { randomStream } from '../../src/random';
+import { Diverged, type TrainingConfig, type TrainingState } from '../../src/training/train';
+import { TINY_VGG } from '../support/arbitraries';
+import { specEngine } from '../support/engine';
+import { sampleImages } from '../support/fixtures';
+
+const images = sampleImages();
+const data = { train: firstImages(images, 48), test: images };
+const CONFIG: TrainingConfig = {
+  batchSize: 16,
+  epochs: 3,
+  learningRate: 0.05,
+  momentum: 0.9,
+  weightDecay: 0,
+  dropout: 0.5,
+  augment: true,
+  testEvery: 1,
+};
+
+describe('in worker threads', () => {
+  let here: Compute;
+  let workers: Compute;
+  beforeAll(async () => {
+    const engine = await specEngine('wasm');
+    here = inThisThread(engine);
+    workers = inWorkers({ ...engine.info, workers: 2 }, cacheFolder());
+  });
+  afterAll(() => workers.close());
+
+  test('trainings side by side end at the bits that they end at in this thread', async () => {
+    const seeds = [1, 2, 3];
+    const there = await Promise.all(seeds.map((seed) => workers.train(TINY_VGG, data, CONFIG, seed)));
+    for (const [at, seed] of seeds.entries()) {
+      const { weights, history } = await here.train(TINY_VGG, data, CONFIG, seed);
+      expect(there[at].weights).toEqual(weights);
+      expect(there[at].history).toEqual(history);
+    }
+  });
+
+  test('an evaluation that is shared among them gives the same loss of every image', async () => {
+    const weights = initialWeights(TINY_VGG, randomStream(1, 'weights'));
+    // More than one evaluation call holds, so that there is something to share.
+    const many = { ...images, count: 640, ...repeated(10) };
+    let seen = 0;
+    const onImages = (count: number) => void (seen += count);
+    const there = await workers.evaluateImages(TINY_VGG, weights, many, { onImages });
+    expect(there).toEqual(await here.evaluateImages(TINY_VGG, weights, many));
+    expect(seen).toBe(640);
+  });
+
+  test('a training that is interrupted hands over where it stood, and goes on from there to the same bits', async () => {
+    const controller = new AbortController();
+    let state: TrainingState | undefined;
+    const interrupted = workers.train(TINY_VGG, data, { ...CONFIG, epochs: 200 }, 1, {
+      onEpoch: ({ epoch }) => (epoch === 2 ? controller.abort(new Interrupted('interrupted')) : undefined),
+      onInterrupt: (reached) => void (state = reached),
+      signal: controller.signal,
+    });
+    await expect(interrupted).rejects.toThrow(Interrupted);
+    expect(state!.history.length).toBeGreaterThanOrEqual(2);
+    const config = { ...CONFIG, epochs: 200 };
+    const whole = await here.train(TINY_VGG, data, config, 1);
+    const resumed = await workers.train(TINY_VGG, data, config, 1, {}, state);
+    expect(resumed.weights).toEqual(whole.weights);
+  });
+
+  test('an error there is the same error here', async () => {
+    const diverging = workers.train(TINY_VGG, data, { ...CONFIG, learningRate: 1e30 }, 1);
+    await expect(diverging).rejects.toThrow(Diverged);
+    await expect(diverging).rejects.toThrow('The loss became');
+  });
+
+  test("an error in what listens ends the training, and is the training's own", async () => {
+    const full = workers.train(TINY_VGG, data, { ...CONFIG, epochs: 200 }, 1, {
+      onEpoch: () => Promise.reject(new Error('the disk is full')),
+    });
+    await expect(full).rejects.toThrow('the disk is full');
+  });
+});
+
+function repeated(times: number) {
+  const all = <T extends Uint8Array>(bytes: T) => {
+    const many = new Uint8Array(times * bytes.length);
+    for (let i = 0; i < times; i++) many.set(bytes, i * bytes.length);
+    return many;
+  };
+  return { images: all(images.images), labels: all(images.labels) };
+}
