@@ -1,7 +1,10 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import type { EngineInfo } from '../../src/engine/engine';
 import { availability } from '../support/availability';
 import { playWebgpu } from '../support/webgpu';
+
+// Each starts a process.
+jest.setTimeout(120_000);
 
 const [, missing] = availability().find(([name]) => name === 'webgpu')!;
 const ifThere = missing === null ? test : test.skip;
@@ -35,6 +38,12 @@ describe('webgpu', () => {
 
   ifThere('computes, and lets the process end by itself', async () => {
     const { code, lines } = await playWebgpu('work');
+    expect(code).toBe(0);
+    expect(lines.at(-1)).toBe('2000');
+  });
+
+  ifThere('computes on when all garbage has been collected', async () => {
+    const { code, lines } = await playWebgpu('garbage');
     expect(code).toBe(0);
     expect(lines.at(-1)).toBe('2000');
   });

@@ -21,7 +21,7 @@ export interface ScenarioOutcome {
   readonly lines: string[];
 }
 
-/** Plays a scenario of webgpu-scenarios.ts in a process of its own. */
+/** Plays a scenario of webgpu-program.ts in a process of its own. */
 export function playWebgpu(
   scenario: string,
   environment: Readonly<Record<string, string>> = {},
@@ -29,7 +29,7 @@ export function playWebgpu(
   const program = [
     '--require',
     'ts-node/register/transpile-only',
-    join(__dirname, 'webgpu-scenarios.ts'),
+    join(__dirname, 'webgpu-program.ts'),
     scenario,
   ];
   const env = { ...process.env, ...environment };

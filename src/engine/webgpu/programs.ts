@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { DataType, Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs';
+import type { DataType, Tensor } from '@tensorflow/tfjs';
 import type { WebGPUBackend, WebGPUProgram } from '@tensorflow/tfjs-backend-webgpu';
 
 type Uniforms = Readonly<Record<string, { type: 'float32' | 'int32'; value: number }>>;
