@@ -212,7 +212,8 @@ async function reproduce(options: ReproduceOptions): Promise<number> {
       sensitivity || sensitivityImages ? (sensitivityImages ?? SENSITIVITY_IMAGES) : undefined,
     learningRates: sensitivityTraining,
   };
-  const isFinished = (folder: RunFolder) => !extras.sensitivityImages && !sensitivityTraining && isDone(folder);
+  const isFinished = (folder: RunFolder) =>
+    !extras.sensitivityImages && !sensitivityTraining && isDone(folder);
   return withExperiment(experiment, { overwrite, isFinished }, async (context) => {
     await announce(context);
     const report = await runExperiment(context, extras);

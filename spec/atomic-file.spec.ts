@@ -1,8 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import fs, { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { writeAtomically } from '../src/atomic-file';
 
@@ -19,6 +19,19 @@ describe('an atomic write', () => {
       }),
       { numRuns: 20 },
     );
+  });
+
+  test('flushes its folder once the file has its name, and does without where that is refused', () => {
+    const target = join(folder, 'file');
+    const seen: string[] = [];
+    const flush = jest.spyOn(fs, 'fsyncSync').mockImplementation((descriptor) => {
+      if (!fs.fstatSync(descriptor).isDirectory()) return;
+      seen.push(readFileSync(target, 'utf8'));
+      throw new Error('EPERM');
+    });
+    writeAtomically(target, 'flushed');
+    flush.mockRestore();
+    expect(seen).toEqual(['flushed']);
   });
 
   test('that fails leaves what was there, and no rest of its own', () => {

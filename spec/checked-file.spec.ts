@@ -52,6 +52,16 @@ describe('a checked file', () => {
     }
   });
 
+  test('that is damaged does not take the place of the one before it when the next is written', () => {
+    writeChecked(file, Buffer.from('earlier'));
+    writeChecked(file, Buffer.from('newest'));
+    writeFileSync(file, 'damaged');
+    writeChecked(file, Buffer.from('next'));
+    expect(read()).toEqual({ content: 'next', said: [] });
+    rmSync(file);
+    expect(read()).toEqual({ content: 'earlier', said: [] });
+  });
+
   test('is found where a crash fell between its two renames', () => {
     writeChecked(file, Buffer.from('newest'));
     renameSync(file, `${file}.before`);

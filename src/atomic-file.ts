@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 
 // Our own: write-file-atomic takes the short write of a full disk for a whole one.
 
@@ -16,17 +17,29 @@ export function writeAtomically(
 ): void {
   const fresh = `${file}.${randomUUID()}.tmp`;
   try {
-    const descriptor = openSync(fresh, 'w');
-    try {
+    withOpened(fresh, 'w', (descriptor) => {
       writeFileSync(descriptor, content);
       fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
+    });
     beforeRename();
     renameSync(fresh, file);
   } catch (error) {
     rmSync(fresh, { force: true });
     throw error;
+  }
+  try {
+    // The new name, too, is to outlast a power cut.
+    withOpened(dirname(file), 'r', fsyncSync);
+  } catch {
+    // Windows and some file systems flush no folder; what is there is whole all the same.
+  }
+}
+
+function withOpened(path: string, flags: string, use: (descriptor: number) => void): void {
+  const descriptor = openSync(path, flags);
+  try {
+    use(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }

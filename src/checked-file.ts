@@ -7,11 +7,14 @@ import { sha256 } from './sha256';
 
 const DIGEST_LENGTH = 64;
 
-/** Writes bytes with their checksum; what was there before stays beside it, for {@link readChecked} to fall back to. */
+/**
+ * Writes bytes with their checksum; what was there before stays beside it, for {@link readChecked} to fall back
+ * to, unless it is damaged: then the one before that stays.
+ */
 export function writeChecked(file: string, content: Uint8Array): void {
   const whole = Buffer.concat([Buffer.from(`${sha256(content)}\n`), content]);
   writeAtomically(file, whole, () => {
-    if (existsSync(file)) renameSync(file, earlier(file));
+    if (existsSync(file) && contentOf(file)) renameSync(file, earlier(file));
   });
 }
 
@@ -29,9 +32,8 @@ export function readChecked<T>(
 ): T | undefined {
   const candidates = [file, earlier(file)].filter((path) => existsSync(path));
   for (const [index, path] of candidates.entries()) {
-    const whole = readFileSync(path);
-    const content = whole.subarray(DIGEST_LENGTH + 1);
-    if (whole.subarray(0, DIGEST_LENGTH).toString('latin1') !== sha256(content)) continue;
+    const content = contentOf(path);
+    if (!content) continue;
     if (index > 0) say(`${file} is damaged: going on from the one before it.`);
     return parse(content);
   }
@@ -42,6 +44,13 @@ export function readChecked<T>(
 /** Removes a file and the one before it. */
 export function removeChecked(file: string): void {
   for (const path of [file, earlier(file)]) rmSync(path, { force: true });
+}
+
+/** What follows the checksum; undefined where it is not what the checksum is of. */
+function contentOf(file: string): Buffer | undefined {
+  const whole = readFileSync(file);
+  const content = whole.subarray(DIGEST_LENGTH + 1);
+  return whole.subarray(0, DIGEST_LENGTH).toString('latin1') === sha256(content) ? content : undefined;
 }
 
 function earlier(file: string): string {

@@ -57,6 +57,18 @@ describe('a folder that a process works in', () => {
     rmSync(lock);
   });
 
+  test('keeps no note of a process that died while it took the folder, but that of one that lives', () => {
+    const letGo = holdFolder(path, NOW);
+    const note = (name: string, text: string) => writeFileSync(`${lock}.${name}`, text);
+    note('dead', JSON.stringify({ ...owner(), pid: 2 ** 30 }));
+    note('cut-off', '{"pid":');
+    note('alive', JSON.stringify(owner()));
+    letGo();
+    holdFolder(path, NOW)();
+    expect(readdirSync(path)).toEqual(['.lock.alive']);
+    rmSync(`${lock}.alive`);
+  });
+
   test('whose note makes no sense is taken over', () => {
     holdFolder(path, NOW)();
     writeFileSync(lock, 'nothing of ours');

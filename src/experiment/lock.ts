@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -45,10 +45,21 @@ export function holdFolder(path: string, now: Date): () => void {
   } finally {
     rmSync(own, { force: true });
   }
+  removeStaleNotes(path);
   return () => {
     const current = readOwner(file);
     if (current?.pid === owner.pid && current.host === owner.host) rmSync(file, { force: true });
   };
+}
+
+/** What processes left that died while they took the folder. */
+function removeStaleNotes(path: string): void {
+  for (const name of readdirSync(path).filter((entry) => entry.startsWith('.lock.'))) {
+    const file = join(path, name);
+    const owner = readOwner(file);
+    // A note that makes no sense was cut off; whoever may be at writing it cannot have the folder now anyway.
+    if (!owner || !isAlive(owner)) rmSync(file, { force: true });
+  }
 }
 
 function tryLink(from: string, to: string): boolean {

@@ -102,40 +102,42 @@ export interface OpenOptions {
   readonly overwrite?: boolean;
   /** Settings that are taken from the folder, if it has any. */
   readonly adopt?: readonly (keyof Settings)[];
-  /** More will be computed even if the experiment is finished, so the engine must be the same. */
-  readonly computes?: boolean;
+  /** Whether nothing is left to compute, so that any engine and commit will do. Unless told, something is. */
+  readonly isFinished?: (folder: RunFolder) => boolean;
   readonly say?: (line: string) => void;
 }
 
 /**
- * Opens the folder of an experiment, new or to go on with.
+ * Opens the folder of an experiment, new or to go on with. Nothing that it holds is lost, unless it is overwritten.
  *
- * @throws UserError if it cannot be written, or holds an experiment with other settings.
+ * @throws UserError if it cannot be written, or holds an experiment with other settings or of another engine.
  */
 export function openRunFolder(path: string, beginning: Beginning, options: OpenOptions = {}): RunFolder {
-  const { overwrite = false, adopt = [], computes = false, say = () => {} } = options;
+  const { overwrite = false, adopt = [], isFinished = () => false, say = () => {} } = options;
   const state = join(path, 'checkpoints');
   const notes = beginningOf(path, say);
-  const began = existsSync(state);
-  const finished = existsSync(join(path, 'report.json'));
-  if (overwrite && began) guarded(path, () => forget(path));
-  else if (finished && !overwrite && !began) {
-    throw new UserError(
-      `${path} holds a report without its checkpoints: choose another --out, or --overwrite it.`,
-    );
+  if (overwrite) guarded(path, () => forget(path));
+  else if (existsSync(join(path, 'report.json')) && !existsSync(state)) {
+    throw new UserError(`${path} holds a report without its checkpoints: ${ANEW}.`);
   }
   guarded(path, () => mkdirSync(state, { recursive: true }));
   removeUnfinishedFiles(path, state);
   const earlier = notes.read();
-  const adopted = earlier ? Object.fromEntries(adopt.map((key) => [key, earlier.settings[key]])) : {};
-  const settings = { ...beginning.settings, ...adopted };
-  if (earlier) refuseOthers(path, earlier, { ...beginning, settings }, finished, computes);
-  const changed = earlier ? differingSettings(earlier.settings, settings) : [];
-  // Another grid around the same minimizers: only the curves begin anew.
-  if (changed.some((key) => GRID_SETTINGS.includes(key))) guarded(path, () => removeCurves(state));
-  const current = { ...(earlier ?? beginning), settings };
-  if (!earlier || changed.length > 0) notes.write(current);
-  return folderOf(path, current, say);
+  if (!earlier) {
+    notes.write(beginning);
+    return folderOf(path, beginning, say);
+  }
+  const adopted = Object.fromEntries(adopt.map((key) => [key, earlier.settings[key]]));
+  const current = { ...earlier, settings: { ...beginning.settings, ...adopted } };
+  refuseOtherSettings(path, earlier.settings, current.settings, holdsCurves(state));
+  const folder = folderOf(path, current, say);
+  if (!isFinished(folder)) {
+    refuseOtherEngine(path, earlier.environment, beginning.environment);
+    sayOtherCommit(path, earlier.environment, beginning.environment, say);
+  }
+  // Only now: what is refused leaves no trace.
+  if (differingSettings(earlier.settings, current.settings).length > 0) notes.write(current);
+  return folder;
 }
 
 /**
@@ -218,16 +220,16 @@ const WEIGHTS = /^(small_batch|large_batch|control)(-.*)?\.safetensors$/;
 
 /** Removes what this program writes, and nothing else. */
 function forget(path: string): void {
+  if (!existsSync(path)) return;
   const weights = readdirSync(path).filter((name) => WEIGHTS.test(name));
   for (const name of ['checkpoints', ...RESULTS, ...weights]) {
     rmSync(join(path, name), { recursive: true, force: true });
   }
 }
 
-function removeCurves(state: string): void {
-  for (const name of readdirSync(state)) {
-    if (name.includes(CURVES) && !name.startsWith('sensitivity')) rmSync(join(state, name));
-  }
+/** Whether a curve is stored whose grid the settings decide; those of the sensitivity have their own. */
+function holdsCurves(state: string): boolean {
+  return readdirSync(state).some((name) => name.includes(CURVES) && !name.startsWith('sensitivity'));
 }
 
 /** What a process left that died while it wrote. */
@@ -239,43 +241,53 @@ function removeUnfinishedFiles(...folders: readonly string[]): void {
   }
 }
 
-/** Settings that decide where curves are evaluated: an unfinished experiment may change them. */
+/** Settings that decide where curves are evaluated: they are open until the first curve is stored. */
 const GRID_SETTINGS: readonly (keyof Settings)[] = ['alphas', 'normalization', 'curveImages'];
 
-/** Settings that ask for more of the same: what is there stays good, and a finished experiment may grow by them. */
-export const GROWING_SETTINGS = ['seeds', 'directions', 'testCurves'] as const satisfies (keyof Settings)[];
+/** Settings that ask for more of the same: what is there stays good, and an experiment may grow by them. */
+const GROWING_SETTINGS: readonly (keyof Settings)[] = ['seeds', 'directions', 'testCurves'];
+
+/** The settings that a control has from its folder, where they are not given. */
+export function leftToFolder(given: Partial<Settings>): (keyof Settings)[] {
+  return [...GROWING_SETTINGS, ...GRID_SETTINGS].filter((key) => given[key] === undefined);
+}
 
 /** What must not change halfway, since figures to the last bit depend on it. */
 const ENGINE_KEYS = ['engine', 'engineVersion', 'device', 'threads'] as const;
 
-function refuseOthers(
-  path: string,
-  earlier: Beginning,
-  now: Beginning,
-  finished: boolean,
-  computes: boolean,
-): void {
-  const mend = 'choose another --out, or --overwrite it';
-  const differing = differingSettings(earlier.settings, now.settings);
-  const other = differing.find((key) => !mayBecome(key, earlier.settings, now.settings, finished));
-  if (other) {
-    throw new UserError(
-      `${path} holds an experiment with ${flagOf(other)} ${String(earlier.settings[other])}, not ` +
-        `${String(now.settings[other])}: ${mend}.`,
-    );
-  }
-  const changed = ENGINE_KEYS.find((key) => earlier.environment[key] !== now.environment[key]);
-  if (changed && (computes || !finished || differing.length > 0)) {
-    throw new UserError(
-      `${path} was begun with ${changed} ${earlier.environment[changed]}, and here it is ` +
-        `${now.environment[changed]}: go on there, ${mend}.`,
-    );
-  }
+const ANEW = 'choose another --out, or --overwrite it';
+
+function refuseOtherSettings(path: string, earlier: Settings, now: Settings, holdsCurves: boolean): void {
+  const mayBecome = (key: keyof Settings) =>
+    GROWING_SETTINGS.includes(key) ? earlier[key] < now[key] : GRID_SETTINGS.includes(key) && !holdsCurves;
+  const other = differingSettings(earlier, now).find((key) => !mayBecome(key));
+  if (!other) return;
+  throw new UserError(
+    `${path} holds an experiment with ${flagOf(other)} ${String(earlier[other])}, not ${String(now[other])}: ${ANEW}.`,
+  );
 }
 
-function mayBecome(key: keyof Settings, from: Settings, to: Settings, finished: boolean): boolean {
-  if ((GROWING_SETTINGS as readonly string[]).includes(key)) return !finished || from[key] < to[key];
-  return !finished && GRID_SETTINGS.includes(key);
+type Environment = Beginning['environment'];
+
+function refuseOtherEngine(path: string, earlier: Environment, now: Environment): void {
+  const other = ENGINE_KEYS.find((key) => earlier[key] !== now[key]);
+  if (!other) return;
+  throw new UserError(
+    `${path} was begun with ${other} ${earlier[other]}, and here it is ${now[other]}: go on there, ${ANEW}.`,
+  );
+}
+
+/** Another commit may well give the same figures, but the report names one alone. */
+function sayOtherCommit(
+  path: string,
+  { commit: earlier }: Environment,
+  { commit: now }: Environment,
+  say: (line: string) => void,
+): void {
+  if (earlier === null || now === null || earlier === now) return;
+  say(
+    `${path} was begun at commit ${earlier} and goes on at ${now}: the report names the one that it was begun at.`,
+  );
 }
 
 /** Turns the system's word on a path into the user's. */
