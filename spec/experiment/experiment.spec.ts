@@ -23,6 +23,7 @@ import { computeSharpnessCurve, evenAlphas } from '../../src/landscape/curve';
 import { normalizeDirection, randomDirection } from '../../src/landscape/directions';
 import { readWeights } from '../../src/model/safetensors';
 import type { Progress } from '../../src/progress';
+import { reportMarkdown } from '../../src/report/markdown';
 import { parseReport, reportJson, type Report } from '../../src/report/report';
 import { TINY_VGG } from '../support/arbitraries';
 import { ENVIRONMENT } from '../support/environment';
@@ -46,6 +47,7 @@ const SETTINGS = settingsOf('recipe', 3, {
 const silent: Progress = {
   say: () => {},
   begin: () => ({ advance: () => {}, note: () => {}, milestone: () => {}, end: () => {} }),
+  close: () => {},
 };
 
 /** Power is cut at a milestone, counted from 1. */
@@ -269,7 +271,7 @@ describe('an experiment', () => {
     expect(readFileSync(join(root, 'whole/report.json'))).toEqual(before);
   });
 
-  test('that is unfinished may go on with other curves, around the same minimizers', async () => {
+  test('without a curve yet may go on with another grid, around the same minimizers', async () => {
     const dying: Progress = {
       ...silent,
       begin: (title) => {
@@ -277,14 +279,12 @@ describe('an experiment', () => {
         return silent.begin(title, 0);
       },
     };
-    await expect(run('curves', SETTINGS, { progress: dying })).rejects.toThrow('power cut');
-    const fewer = { ...SETTINGS, directions: 1 };
-    const { runs, curves, preset } = await finish('curves', fewer);
-    expect(runs.map(({ weightsSha256 }) => weightsSha256)).toEqual(
-      report.runs.map((own) => own.weightsSha256),
-    );
-    expect(curves).toEqual(report.curves.filter(({ direction }) => direction === 0));
-    expect(preset.directions).toBe(1);
+    const other: Settings = { ...SETTINGS, alphas: [-0.5, 0, 0.5], normalization: 'layer' };
+    await expect(run('curves', other, { progress: dying })).rejects.toThrow('power cut');
+    const trained: string[] = [];
+    const noting: Progress = { ...silent, say: (line) => void trained.push(line) };
+    expect(timeless(await run('curves', SETTINGS, { progress: noting }))).toEqual(timeless(report));
+    expect(trained).toEqual([]);
   });
 
   test('that is done may grow by directions, keeping the curves that it has', async () => {
@@ -337,24 +337,40 @@ describe('an experiment', () => {
   });
 
   test('that is unfinished does not go on with another number of threads, one that is done may be reported', () => {
-    const other = { ...ENVIRONMENT, threads: 64 };
-    const beginning = { settings: SETTINGS, environment: other };
+    const elsewhere = (name: string, options: OpenOptions = { isFinished: isDone }) =>
+      openRunFolder(
+        join(root, name),
+        { settings: SETTINGS, environment: { ...ENVIRONMENT, threads: 64 } },
+        options,
+      );
     open('threads');
-    expect(() => openRunFolder(join(root, 'threads'), beginning)).toThrow(
-      /was begun with threads 2, and here it is 64/,
-    );
-    const reopened = openRunFolder(join(root, 'whole'), beginning);
-    expect(reopened.beginning.environment.threads).toBe(2);
-    expect(() => openRunFolder(join(root, 'whole'), beginning, { computes: true })).toThrow(
-      /begun with threads/,
-    );
+    expect(() => elsewhere('threads')).toThrow(/was begun with threads 2, and here it is 64/);
+    expect(elsewhere('whole').beginning.environment.threads).toBe(2);
+    expect(() => elsewhere('whole', {})).toThrow(/begun with threads/);
   });
 
-  test('does not write over a report whose checkpoints are gone', () => {
+  test('that was done and grows needs the threads of before, whether or not the growth has begun', async () => {
+    await finish('grown', { ...SETTINGS, directions: 1 });
+    const elsewhere = () =>
+      openRunFolder(
+        join(root, 'grown'),
+        { settings: SETTINGS, environment: { ...ENVIRONMENT, threads: 64 } },
+        { isFinished: isDone },
+      );
+    expect(elsewhere).toThrow(/begun with threads/);
+    expect(reopenRunFolder(join(root, 'grown'))!.beginning.settings.directions).toBe(1);
+    open('grown');
+    expect(existsSync(join(root, 'grown/report.json'))).toBe(true);
+    expect(elsewhere).toThrow(/begun with threads/);
+  });
+
+  test('does not write over a report whose checkpoints are gone, unless told to overwrite', () => {
     mkdirSync(join(root, 'published'));
     writeFileSync(join(root, 'published/report.json'), '{}');
     expect(() => open('published')).toThrow(/holds a report without its checkpoints/);
     expect(readFileSync(join(root, 'published/report.json'), 'utf8')).toBe('{}');
+    open('published', SETTINGS, { overwrite: true });
+    expect(existsSync(join(root, 'published/report.json'))).toBe(false);
   });
 
   test('takes the folder over when told to overwrite, and removes nothing of others', () => {
@@ -392,7 +408,7 @@ describe('an experiment', () => {
 
   describe('with a control', () => {
     const control = (name: string, pairs: number) =>
-      runControl(contextOf(name, SETTINGS, { computes: true, adopt: ['seeds'] }), pairs);
+      runControl(contextOf(name, SETTINGS, { adopt: ['seeds'] }), pairs);
 
     test('trains SB again from the same start, in another order, and reports it beside the rest', async () => {
       await finish('controlled');
@@ -406,7 +422,8 @@ describe('an experiment', () => {
       expect(runs[0].weightsSha256).not.toBe(report.runs[0].weightsSha256);
       expect(curves.map(({ directionSeed }) => directionSeed)).toEqual([3000, 3001, 4000, 4001]);
       const { control: reported, ...rest } = judge(reopenRunFolder(join(root, 'controlled'))!);
-      expect(timeless({ ...rest, control: null })).toEqual(timeless(report));
+      const { controlCommand } = report;
+      expect(timeless({ ...rest, controlCommand, control: null })).toEqual(timeless(report));
       expect(reported!.rise).toEqual(rise);
     });
 
@@ -418,6 +435,22 @@ describe('an experiment', () => {
       expect(reported).not.toBeNull();
       expect(rest.runs[0].weightsSha256).toBe(report.runs[0].weightsSha256);
       expect(rest.runs[0].seconds).toBe(judge(folder).runs[0].seconds);
+    });
+
+    test('keeps it as the directions grow, judged on those that it holds, and says how many', async () => {
+      await run('grown control', { ...SETTINGS, directions: 1 });
+      const settings = { ...SETTINGS, directions: 1 };
+      const { rise } = await runControl(contextOf('grown control', settings, {}), 1);
+      const grown = await run('grown control');
+      expect(grown.runs[0].weightsSha256).toBe(report.runs[0].weightsSha256);
+      expect(grown.control!.rise).toEqual(rise);
+      expect(grown.control!.curves.map(({ direction }) => direction)).toEqual([0]);
+      expect(reportMarkdown(grown)).toContain('along 1 of the 2 directions');
+      const whole = await control('grown control', 1);
+      expect(whole.rise.n).toBe(2);
+      expect(reportMarkdown(judge(reopenRunFolder(join(root, 'grown control'))!))).not.toContain(
+        'of the 2 directions',
+      );
     });
   });
 
@@ -468,6 +501,10 @@ describe('an experiment', () => {
         diverged: 'The loss became NaN in epoch 1.',
         verdict: 'INCONCLUSIVE',
       });
+      const grown = await run('rates', { ...settings, directions: 2 });
+      expect(grown.claims.find(({ id }) => id === 'lb-rises-faster')!.n).toBe(2);
+      expect(grown.trainingSensitivity).toEqual(trainingSensitivity);
+      expect(reportMarkdown(grown)).toContain('They rest on 1 of the 2 directions.');
     });
   });
 });

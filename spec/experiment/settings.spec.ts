@@ -3,10 +3,14 @@ import fc from 'fast-check';
 import { UserError } from '../../src/errors';
 import {
   changedFromPreset,
+  commandOf,
+  controlCommandOf,
   PRESETS,
   presetRules,
   settingsOf,
   trainingConfig,
+  type PresetName,
+  type Settings,
 } from '../../src/experiment/settings';
 
 describe('presets', () => {
@@ -35,6 +39,10 @@ describe('presets', () => {
       dropout: 0.5,
       augment: true,
     });
+  });
+
+  test('run one seed, but for full, which runs three', () => {
+    expect(PRESETS.map((preset) => settingsOf(preset, 1, {}).seeds)).toEqual([1, 1, 3, 1]);
   });
 
   test('train SB and LB alike but for batch size, epochs and learning rate', () => {
@@ -68,6 +76,21 @@ describe('settings', () => {
   test('tell which of them a flag changed', () => {
     expect(changedFromPreset(settingsOf('quick', 7, {}))).toEqual([]);
     expect(changedFromPreset(settingsOf('quick', 7, { dropout: 0.1, directions: 5 }))).toEqual(['dropout']);
+  });
+
+  test('do not call changed what only follows from another flag', () => {
+    expect(changedFromPreset(settingsOf('quick', 7, { trainSize: 5000 }))).toEqual(['trainSize']);
+    expect(changedFromPreset(settingsOf('quick', 7, { largeBatch: 256 }))).toEqual(['largeBatch']);
+    expect(changedFromPreset(settingsOf('quick', 7, { learningRate: 0.02 }))).toEqual(['learningRate']);
+    const own = settingsOf('quick', 7, { trainSize: 5000, curveImages: 4000, largeLearningRate: 0.1 });
+    expect(changedFromPreset(own)).toEqual(['trainSize', 'largeLearningRate', 'curveImages']);
+  });
+
+  test('refuse as many seeds or directions as no report would ask for', () => {
+    for (const key of ['seeds', 'directions'] as const) {
+      expect(settingsOf('quick', 1, { [key]: 1000 })[key]).toBe(1000);
+      expect(() => settingsOf('quick', 1, { [key]: 1001 })).toThrow(`--${key}`);
+    }
   });
 
   test.each([
@@ -106,6 +129,76 @@ describe('settings', () => {
           9,
         );
       }),
+    );
+  });
+});
+
+describe('the command of settings', () => {
+  const none = { sensitivityImages: null, learningRates: false };
+  /** What reproduce.ts would make of a command's flags. */
+  const read = (command: string): Record<string, string | true> => {
+    const words = command.split(' ').filter((word) => word !== 'control');
+    expect(words.slice(0, 3)).toEqual(['npx', 'ts-node', 'reproduce.ts']);
+    const flags: Record<string, string | true> = {};
+    for (let i = 3; i < words.length; i++) {
+      const [flag, value] = words[i].split('=');
+      const next = words[i + 1];
+      flags[flag] = value ?? (next === undefined || next.startsWith('--') ? true : words[++i]);
+    }
+    return flags;
+  };
+  const settingsRead = (command: string): Settings => {
+    const { '--preset': preset, '--seed': seed, '--engine': _, ...flags } = read(command);
+    const changes = Object.entries(flags).map(([flag, value]) => {
+      const name = flag
+        .replace(/^--(no-)?/, '')
+        .replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+      if (value === true) return [name, !flag.startsWith('--no-')];
+      if (name === 'normalization') return [name, value];
+      return [name, name === 'alphas' ? value.split(',').map(Number) : Number(value)];
+    });
+    return settingsOf(preset as PresetName, Number(seed), Object.fromEntries(changes) as Partial<Settings>);
+  };
+  const changes = fc.record(
+    {
+      seeds: fc.constantFrom(1, 3),
+      trainSize: fc.constantFrom(512, 5000),
+      smallBatch: fc.constantFrom(16, 32),
+      largeBatch: fc.constantFrom(128, 512),
+      largeEpochs: fc.integer({ min: 1, max: 60 }),
+      learningRate: fc.constantFrom(0.01, 0.02, 1e-7),
+      largeLearningRate: fc.constantFrom(0.04, 0.1),
+      weightDecay: fc.constantFrom(0, 5e-4),
+      augment: fc.boolean(),
+      directions: fc.constantFrom(2, 5, 11),
+      alphas: fc.constantFrom<number[][]>([-1, 0, 1], [0, 0.5]),
+      normalization: fc.constantFrom('layer' as const, 'filter' as const),
+      curveImages: fc.constantFrom(100, 512),
+      testCurves: fc.boolean(),
+    },
+    { requiredKeys: ['smallBatch', 'largeBatch'] },
+  );
+
+  test('leads back to the same settings, of the experiment and of its control', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...PRESETS), fc.integer(), changes, (preset, seed, changed) => {
+        const settings = settingsOf(preset, seed, changed);
+        expect(settingsRead(commandOf(settings, 'wasm', none))).toEqual(settings);
+        expect(settingsRead(controlCommandOf(settings, 'wasm', 4))).toEqual({ ...settings, seeds: 4 });
+      }),
+    );
+  });
+
+  test('names the engine and what was done beside the experiment, and of the control the number of its pairs', () => {
+    const settings = settingsOf('quick', 42, {});
+    const start = 'npx ts-node reproduce.ts';
+    const flags = '--engine tensorflow --preset quick --seed 42';
+    expect(commandOf(settings, 'tensorflow', none)).toBe(`${start} ${flags}`);
+    expect(commandOf(settings, 'tensorflow', { sensitivityImages: 2000, learningRates: true })).toBe(
+      `${start} ${flags} --sensitivity-images 2000 --sensitivity-training`,
+    );
+    expect(controlCommandOf({ ...settings, seeds: 3 }, 'tensorflow', 1)).toBe(
+      `${start} control ${flags} --seeds 1`,
     );
   });
 });

@@ -48,8 +48,10 @@ describe('what a report says', () => {
       'the interval is over random directions, and the verdict is about these two minimizers, not yet about the two methods',
     );
     expect(leadOf({ seeds: 3 })).toContain(
-      '(42, 43 and 44): the interval is over seeds, the verdict is about the two methods',
+      '(42, 43 and 44): the interval is over seeds, the verdict is about the two methods, on these images',
     );
+    expect(reportDocument(exampleReport()).title).toBe('Is this large-batch minimum sharper?');
+    expect(reportDocument(exampleReport({ seeds: 3 })).title).toBe('Do large batches find sharp minima?');
   });
 
   test('tells what a flag changed, and nothing where none did', () => {
@@ -111,7 +113,9 @@ describe('what a report says', () => {
     ]) {
       expect(titlesOf(plain)).not.toContain(title);
     }
-    expect(prose(plain, 'Control')).toContain('npx ts-node reproduce.ts control --preset quick --seed 42');
+    expect(prose(plain, 'Control')).toContain(`This command runs it:\n${plain.controlCommand}`);
+    const { controlCommand: _, ...earlier } = plain;
+    expect(prose(earlier, 'Control')).toMatch(/set against SB, does\.$/);
     const none = { ...plain, curvatureCurves: [], generalization: [], measures: [], claims: [] };
     for (const title of ['Near the minimizer', 'Generalization', 'Measures'])
       expect(titlesOf(none)).not.toContain(title);
@@ -172,11 +176,33 @@ describe('what a report says', () => {
     );
     expect(prose(exampleReport(), 'What could have been found')).not.toMatch(/--directions|holds 1/);
     expect(prose(exampleReport({ ratio: 0.6 }), 'What could have been found')).not.toContain('holds 1');
+    expect(open).toContain(
+      'if their mean and spread stayed as found; from 5 directions the spread is only roughly known',
+    );
     const hopeless = exampleReport({ ratio: 1 });
     const power = { ...hopeless.power, deciding: NaN };
-    expect(prose({ ...hopeless, power }, 'What could have been found')).toContain(
-      'no practicable number of directions',
+    const many = prose({ ...hopeless, power }, 'What could have been found');
+    expect(many).toContain('More than 1000 directions would have been needed');
+    expect(many).not.toContain('--directions');
+  });
+
+  test('names no number of directions where no number would have decided it, but what would', () => {
+    const found = (open: Report['power']['open'], shape: Partial<ReportShape> = { ratio: 1 }) => {
+      const report = exampleReport(shape);
+      return prose({ ...report, power: { ...report.power, open } }, 'What could have been found');
+    };
+    expect(found('smoke')).toContain('no number of directions or seeds decides it');
+    expect(found('not comparable')).toMatch(
+      /No number of directions .* trained longer \(--small-epochs, --large-epochs\)/,
     );
+    expect(found('control')).toMatch(/No number of directions .* --seeds 3\.$/);
+    expect(found('no ratio', { unknown: true })).toMatch(
+      /No number of directions .* direction 0 has a figure/,
+    );
+    expect(found('one direction')).toMatch(/at least two: --directions 2 goes on/);
+    for (const open of ['smoke', 'not comparable', 'control', 'no ratio', 'one direction'] as const) {
+      expect(found(open)).not.toMatch(/would have decided it, if|23/);
+    }
   });
 
   test('sets the largest factor of the control beside the ratio found', () => {
@@ -186,6 +212,74 @@ describe('what a report says', () => {
     expect(prose(exampleReport({ control: true, ratio: 1.6 }), 'Control')).toContain(
       'more than two runs of SB differ',
     );
+  });
+
+  test('compares no mean over seeds with a single pair of the control', () => {
+    const shape = { control: true, seeds: 3 };
+    for (const ratio of [1, 1.6]) {
+      const report = exampleReport({ ...shape, ratio });
+      expect(prose(report, 'Control')).toContain('1.08');
+      expect(prose(report, 'Control')).not.toMatch(/without a large batch|two runs of SB/);
+      expect(prose(report, 'What would change the verdict')).not.toMatch(/another batch order/);
+    }
+  });
+
+  test('says so where the control has no ratio', () => {
+    const report = exampleReport({ control: true });
+    const unusable = { ...report, control: { ...report.control!, largestFactor: NaN } };
+    expect(prose(unusable, 'Control')).toContain('The control has no ratio');
+    expect(prose(unusable, 'What would change the verdict')).toContain('The control has no ratio');
+  });
+
+  test('compares the curvature and the ways to draw the curves with what the interval says, not with what a control left of it', () => {
+    const report = exampleReport({ control: true, sensitivity: true, verdict: 'INCONCLUSIVE' });
+    const claims = report.claims.map((claim) =>
+      claim.id === 'lb-rises-faster'
+        ? { ...claim, verdict: 'INCONCLUSIVE' as const }
+        : claim.id === 'lb-curvature'
+          ? { ...claim, verdict: 'PASS' as const, estimate: 1.4, interval: [1.3, 1.5] as const }
+          : claim,
+    );
+    const rows = report.sensitivity!.rows.map((row) => ({ ...row, verdict: 'PASS' as const }));
+    const held = { ...report, claims, sensitivity: { ...report.sensitivity!, rows } };
+    expect(prose(held, 'What would change the verdict')).toContain(
+      'Near the minimizer the picture is the same: PASS',
+    );
+    expect(prose(held, 'What would change the verdict')).toContain(
+      "All 72 ways to draw and measure the curves give PASS, as the headline's interval does.",
+    );
+    expect(prose(held, 'Near the minimizer')).toContain(
+      'says PASS, which agrees with that on the whole curve, PASS',
+    );
+  });
+
+  test('says what an interval does not hold: the part of the images, the number of cells', () => {
+    expect(prose(exampleReport(), 'Ratios along each direction')).toContain(
+      'to a loss; the intervals of the ratios do not hold it',
+    );
+    const report = exampleReport({ sensitivity: true, seeds: 3 });
+    expect(prose(report, 'Sensitivity to how the curves are drawn')).toMatch(
+      /not corrected for their number; .* no 72 independent findings\. .* of that one seed, whatever number of seeds/,
+    );
+  });
+
+  test("has SB's and LB's rise along each direction beside LB's learning rates", () => {
+    const [head, row] = rowsOf(
+      exampleReport({ trainingSensitivity: true }),
+      "Sensitivity to LB's learning rate",
+    );
+    const at = (name: string) => row[head.indexOf(name)];
+    expect([at('SB rise, each direction'), at('LB rise, each direction')]).toEqual(['1.84', '1.49']);
+  });
+
+  test('gives every command that it took, one a line', () => {
+    const alone = exampleReport();
+    expect(prose(alone, 'How to run it again').split('\n').slice(1)).toEqual([alone.command]);
+    const report = exampleReport({ control: true });
+    expect(prose(report, 'How to run it again').split('\n').slice(1)).toEqual([
+      report.command,
+      report.controlCommand,
+    ]);
   });
 
   test('names what contradicts the verdict', () => {

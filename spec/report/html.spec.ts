@@ -81,7 +81,10 @@ describe('Markdown and HTML', () => {
 describe('report.md', () => {
   test('says the verdict first and stands beside its picture', () => {
     const text = reportMarkdown(exampleReport({ verdict: 'FAIL', reason: "LB's rise is half SB's" }));
-    expect(text.split('\n')[0]).toBe('# Do large batches find sharp minima? FAIL');
+    expect(text.split('\n')[0]).toBe('# Is this large-batch minimum sharper? FAIL');
+    expect(reportMarkdown(exampleReport({ seeds: 3 }))).toMatch(
+      /^# Do large batches find sharp minima\? PASS/,
+    );
     expect(text).toContain("**FAIL**: LB's rise is half SB's.");
     expect(text).toContain('](sharpness_comparison.png)');
   });
@@ -131,6 +134,15 @@ describe('report.html', () => {
     expect(levels[0]).toBe(1);
     expect(levels.filter((level) => level === 1)).toHaveLength(1);
     levels.slice(1).forEach((level, i) => expect(level - levels[i]).toBeLessThanOrEqual(1));
+  });
+
+  test('draws the band that a claim is judged by beside its estimate, and says what it is', () => {
+    const report = exampleReport();
+    const plot = markup(reportHtml(report));
+    expect(plot.match(/class="strip-band"/g)).toHaveLength(1);
+    expect(plot).toContain('an estimate must lie within the shaded band');
+    const claims = report.claims.map(({ band: _, ...claim }) => claim);
+    expect(markup(reportHtml({ ...report, claims }))).not.toMatch(/strip-band|shaded/);
   });
 
   test('has no identifier twice', () => {

@@ -29,11 +29,25 @@ describe('report.schema.json', () => {
 
   test('does not hold where anything is missing', () => {
     const report = JSON.parse(reportJson(exampleReport())) as Record<string, unknown>;
-    for (const key of Object.keys(report)) {
+    // The one that earlier reports lack.
+    for (const key of Object.keys(report).filter((name) => name !== 'controlCommand')) {
       const { [key]: _, ...rest } = report;
       expect(isReport(rest)).toBe(false);
     }
   });
+});
+
+test('a report of an earlier version, without what was added since, can be read', () => {
+  const { controlCommand: _, power, claims, sensitivity, ...rest } = exampleReport({ sensitivity: true });
+  const { open: __, ...plainPower } = power;
+  const { curves: ___, ...plainSensitivity } = sensitivity!;
+  const earlier = {
+    ...rest,
+    power: plainPower,
+    claims: claims.map(({ band: ____, ...claim }) => claim),
+    sensitivity: plainSensitivity,
+  };
+  expect(parseReport(JSON.stringify(earlier), 'report.json').power.open).toBeNull();
 });
 
 test('a report that is read back is the report, what is not known included', () => {

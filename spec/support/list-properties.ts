@@ -27,7 +27,7 @@ function properties(file: string): string[] {
 }
 
 function titleOf(call: ts.CallExpression, source: ts.SourceFile): { kind: string; text: string } | undefined {
-  const kind = /^\(?(?:canMount \? )?(test|describe)\b/.exec(call.expression.getText(source))?.[1];
+  const kind = /^(?:\([^?]+ \? )?(test|describe)\b/.exec(call.expression.getText(source))?.[1];
   const [first] = call.arguments;
   if (!kind || !first || !ts.isStringLiteralLike(first)) return undefined;
   return { kind, text: first.text };

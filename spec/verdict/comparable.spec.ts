@@ -26,6 +26,22 @@ describe('comparable training losses', () => {
     expect(verdict(end(0.01, 1), end(0.0601, 1))).toBe('FAIL');
   });
 
+  test('tell the band that the difference must keep to, since no interval decides', () => {
+    const [least, most] = comparableTrainingLoss([
+      { seed: 1, smallBatch: end(0, 1), largeBatch: end(0, 1) },
+    ]).band!;
+    for (const [difference, holds] of [
+      [most, true],
+      [least, true],
+      [most + 1e-9, false],
+      [least - 1e-9, false],
+    ] as const) {
+      const [smallBatch, largeBatch] = [end(Math.max(0, -difference), 1), end(Math.max(0, difference), 1)];
+      const { verdict } = comparableTrainingLoss([{ seed: 1, smallBatch, largeBatch }]);
+      expect(verdict).toBe(holds ? 'PASS' : 'FAIL');
+    }
+  });
+
   test('are needed of every seed, and the reason names one that lacks them', () => {
     const fair = { smallBatch: end(0, 1), largeBatch: end(0, 1) };
     const unfair = { smallBatch: end(0, 1), largeBatch: end(0.9, 0.7) };

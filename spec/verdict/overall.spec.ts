@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { comparableTrainingLoss } from '../../src/verdict/comparable';
-import { heldAgainstControl, largestControlFactor } from '../../src/verdict/control';
-import { overallVerdict } from '../../src/verdict/overall';
+import { besideControl, heldAgainstControl, largestControlFactor } from '../../src/verdict/control';
+import { overallVerdict, whyOpen } from '../../src/verdict/overall';
 import { largerForLb, ratioOf, type Ratio } from '../../src/verdict/ratio';
 import { evenly } from '../support/arbitraries';
 
@@ -28,9 +28,42 @@ describe('the overall verdict', () => {
     for (const headline of [faster, slower]) {
       expect(overallVerdict(headline, fair, headline, converging)).toEqual({
         verdict: headline.verdict,
-        reason: headline.reason,
+        reason: `for these two minimizers, ${headline.reason}`,
       });
     }
+  });
+
+  test('is of two minimizers with one seed, of two methods on these images with several', () => {
+    const several = claim(ratio([1.9, 2, 2.1], 3));
+    expect(overallVerdict(several, fair, several, converging).reason).toBe(
+      `for the two methods on these images, ${several.reason}`,
+    );
+  });
+
+  test('does not take a headline that its control holds back for one that the curvature disagrees with', () => {
+    const held = heldAgainstControl(faster, ratio([3, 3.1]));
+    expect(held.verdict).toBe('INCONCLUSIVE');
+    const { verdict, reason } = overallVerdict(held, fair, faster, converging);
+    expect({ verdict, reason }).toEqual({
+      verdict: 'INCONCLUSIVE',
+      reason: `for these two minimizers, ${held.reason}`,
+    });
+    expect(overallVerdict(held, fair, slower, converging).reason).toContain('the picture is another (FAIL');
+  });
+
+  test('is open for the first reason that no more directions or seeds can mend', () => {
+    const open = claim(ratio([0.5, 2]));
+    const held = heldAgainstControl(faster, ratio([3, 3.1]));
+    const anyhow = { requiresConvergence: false, smoke: false };
+    expect(whyOpen(faster, fair, { requiresConvergence: true, smoke: true })).toBe('smoke');
+    expect(whyOpen(open, unfair, converging)).toBe('not comparable');
+    expect(whyOpen(open, unfair, anyhow)).toBe('interval');
+    expect(whyOpen(open, fair, converging)).toBe('interval');
+    expect(whyOpen(claim(ratio([0, 2])), fair, converging)).toBe('no ratio');
+    expect(whyOpen(claim(ratio([2])), fair, converging)).toBe('one direction');
+    expect(whyOpen(held, fair, converging)).toBe('control');
+    for (const decided of [faster, slower]) expect(whyOpen(decided, fair, converging)).toBeNull();
+    expect(whyOpen(faster, unfair, anyhow)).toBeNull();
   });
 
   test('says so where the curvature near the minimizer disagrees', () => {
@@ -80,6 +113,34 @@ describe('the control', () => {
         else expect(held).toEqual(headline);
       }),
     );
+  });
+
+  test('that has no ratio leaves a pass, and the reason says so', () => {
+    const headline = claim(ratio([2, 2.1]));
+    const held = heldAgainstControl(headline, ratio([0, 2]));
+    expect(held.verdict).toBe('PASS');
+    expect(held.reason).toContain('; the control has no ratio to hold it against (direction 0 has a figure');
+    expect(largestControlFactor(ratio([0, 2]))).toBeNaN();
+  });
+
+  test('is named beside another claim of one seed that is decided, and never changes its verdict', () => {
+    for (const figures of [
+      [2, 2.1],
+      [0.5, 0.51],
+    ]) {
+      const near = claim(ratio(figures));
+      const [less, more] = [ratio([1.5]), ratio([0.25])].map((control) => besideControl(near, control));
+      expect([less.verdict, more.verdict]).toEqual([near.verdict, near.verdict]);
+      expect(less.reason).toBe(
+        `${near.reason}; SB with another batch order differs from SB by a factor of 1.5, which is less`,
+      );
+      expect(more.reason).toContain('by a factor of 4, which is no less');
+    }
+    for (const other of [claim(ratio([0.5, 2])), claim(ratio([2, 2.1], 3))]) {
+      expect(besideControl(other, ratio([1.5]))).toEqual(other);
+    }
+    const near = claim(ratio([2, 2.1]));
+    for (const control of [null, ratio([0, 2])]) expect(besideControl(near, control)).toEqual(near);
   });
 
   test('has the same factor whichever of the two rises faster', () => {

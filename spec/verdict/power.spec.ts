@@ -41,13 +41,17 @@ describe('the number of observations that would have decided', () => {
       fc.property(evenly(0.05, 1), evenly(0.05, 1), fc.boolean(), (size, spread, negative) => {
         const mean = negative ? -size : size;
         const n = decidingNumber(mean, spread);
+        if (Number.isNaN(n)) return expect(verdict(1000, mean, spread)).toBe('INCONCLUSIVE');
         expect(verdict(n, mean, spread)).toBe(negative ? 'FAIL' : 'PASS');
         if (n > 2) expect(verdict(n - 1, mean, spread)).toBe('INCONCLUSIVE');
       }),
     );
   });
 
-  test('is none where there is no difference or nothing is known of the spread', () => {
+  test('is none where there is no difference, where more than 1000 would be needed or nothing is known of the spread', () => {
+    // Near 1000 a quantile of 1.9623 takes a mean of 1.9623 / √1000 standard deviations.
+    expect(decidingNumber(0.0621, 1)).toBeGreaterThan(990);
+    expect(decidingNumber(0.062, 1)).toBeNaN();
     expect(decidingNumber(0, 0.1)).toBeNaN();
     expect(decidingNumber(0.1, NaN)).toBeNaN();
   });

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { evenAlphas, rise } from '../../src/landscape/curve';
 import { randomStream, type RandomStream } from '../../src/random';
+import { heldAgainstControl } from '../../src/verdict/control';
+import { criticalT } from '../../src/verdict/interval';
 import { powerToFind } from '../../src/verdict/power';
 import { largerForLb, ratioOf, type Ratio, type SeedPairs } from '../../src/verdict/ratio';
 
@@ -45,8 +47,9 @@ const twoMethods = (logRatio: number, n: number, random: RandomStream) =>
     ),
   );
 
-const verdictOf = (ratio: Ratio) =>
-  largerForLb({ id: 'id', statement: 'statement', figure: 'rise', shownBy: 'The curves' }, ratio).verdict;
+const claimOf = (ratio: Ratio) =>
+  largerForLb({ id: 'id', statement: 'statement', figure: 'rise', shownBy: 'The curves' }, ratio);
+const verdictOf = (ratio: Ratio) => claimOf(ratio).verdict;
 
 /** Share of draws for which something holds. */
 function share(draw: (random: RandomStream) => boolean, purpose: string, draws = DRAWS): number {
@@ -75,9 +78,85 @@ describe('where there is no difference', () => {
   });
 });
 
+describe('where the methods are equal but one seed is run, whose minimizers differ by luck', () => {
+  const draws = 4000;
+  /** The rises of a run along each direction: SB, SB in another order and LB are all drawn so. */
+  const runOf = (luck: number, common: readonly number[], random: RandomStream) => {
+    const own = (luck / Math.SQRT2) * random.normal();
+    return common.map((log) => riseOf(steepness(log + own, DIRECTION_SPREAD / Math.SQRT2, random)));
+  };
+  const over = (one: readonly number[], other: readonly number[]) =>
+    one.map((smallBatch, direction) => ({ direction, smallBatch, largeBatch: other[direction] }));
+  /** LB over SB of the first seed, and SB in another order over SB of as many seeds as controls are asked for. */
+  const draw = (luck: number, controls: number, random: RandomStream) => {
+    const seeds = Array.from({ length: Math.max(1, controls) }, (_, seed) => {
+      const common = Array.from({ length: DIRECTIONS }, () => 0.5 * random.normal());
+      const run = () => runOf(luck, common, random);
+      return { seed, small: run(), other: run(), large: run() };
+    });
+    const [{ small, large }] = seeds;
+    const control = seeds
+      .slice(0, controls)
+      .map(({ seed, small: own, other }) => ({ seed, pairs: over(own, other) }));
+    const headline = claimOf(ratioOf([{ seed: 0, pairs: over(small, large) }]));
+    return heldAgainstControl(headline, controls > 0 ? ratioOf(control) : null).verdict;
+  };
+  /** Student's law with four degrees of freedom, in closed form. */
+  const t4 = (t: number) => {
+    const u = t / Math.sqrt(1 + (t * t) / 4);
+    return 1 / 2 + (3 / 8) * u * (1 - (u * u) / 12);
+  };
+
+  test.each([0.05, 0.1, 0.15, 0.3])('with a spread of %d between runs a PASS is that common', (luck) => {
+    const passes = (controls: number) =>
+      share((random) => draw(luck, controls, random) === 'PASS', `luck ${luck}, ${controls} controls`, draws);
+    const [alone, withOne, withThree] = [0, 1, 3].map(passes);
+    // The mean over directions is as much wider than its own error tells as luck adds to it.
+    const wider = Math.sqrt(1 + (DIRECTIONS * luck ** 2) / DIRECTION_SPREAD ** 2);
+    within3StandardErrors(alone, 1 - t4(criticalT(DIRECTIONS) / wider), draws);
+    // Where all differences come from one law, LB's is the largest of k + 1 once in k + 1 draws, up in half of them.
+    for (const [found, controls] of [
+      [withOne, 1],
+      [withThree, 3],
+    ]) {
+      const most = 1 / (2 * (controls + 1));
+      expect(found).toBeLessThanOrEqual(most + 3 * Math.sqrt((most * (1 - most)) / draws));
+      expect(found).toBeLessThan(alone);
+    }
+    console.log(
+      `PASS of equal methods, one seed, spread ${luck} between runs: ` +
+        [alone, withOne, withThree].map((value) => `${(100 * value).toFixed(1)}%`).join(', ') +
+        ' without a control, with one pair, with three',
+    );
+  });
+});
+
 describe('the interval of the ratio', () => {
   const covers = (logRatio: number, { interval: [low, high] }: Ratio) =>
     low <= Math.exp(logRatio) && Math.exp(logRatio) <= high;
+
+  test.each([3, 5, 10])(
+    "of %d log ratios with heavy tails (Student's law, 3 degrees of freedom) covers the true one no less often",
+    (n) => {
+      const draws = 4000;
+      const heavy = (random: RandomStream) => {
+        const [a, b, c] = [random.normal(), random.normal(), random.normal()];
+        return random.normal() / Math.sqrt((a * a + b * b + c * c) / 3);
+      };
+      const drawn = (random: RandomStream) => {
+        const pairs = Array.from({ length: n }, (_, direction) => ({
+          direction,
+          smallBatch: 1,
+          largeBatch: Math.exp(DIRECTION_SPREAD * heavy(random)),
+        }));
+        return ratioOf([{ seed: 1, pairs }]);
+      };
+      const covered = share((random) => covers(0, drawn(random)), `heavy tails ${n}`, draws);
+      // Symmetric mixtures of normals make the t interval conservative (Benjamini 1983).
+      expect(covered).toBeGreaterThanOrEqual(0.95 - 3 * Math.sqrt((0.95 * 0.05) / draws));
+      console.log(`heavy tails, n = ${n}: the interval covers ${(100 * covered).toFixed(1)}%`);
+    },
+  );
 
   test.each(Array.from({ length: 18 }, (_, i) => i + 3))(
     'of %d directions, or seeds, covers the true ratio in 95% of the draws',

@@ -11,7 +11,7 @@ import { learningRateCurves } from './curves';
 import { learningRateTraining, regimeTraining } from './minimizers';
 import type { RunFolder, SensitivityCurves } from './run-folder';
 import { LEARNING_RATES } from './sensitivity';
-import { curvesOf, isComplete, ofGrid, pairs, required, trainedRun } from './stored-results';
+import { curvesOf, directionsHeld, ofGrid, pairs, required, trainedRun } from './stored-results';
 
 type Sensitivity = NonNullable<Report['sensitivity']>;
 type TrainingSensitivity = NonNullable<Report['trainingSensitivity']>;
@@ -52,7 +52,7 @@ export function judgeSensitivity(folder: RunFolder): Sensitivity | null {
     }));
     return { ...choice, ...judged(ratioOf([{ seed, pairs: along }])) };
   });
-  return { seed, directions, images, alphas, rows };
+  return { seed, directions, images, alphas, rows, curves };
 }
 
 function lossOf(
@@ -68,21 +68,24 @@ function lossOf(
   )!.loss;
 }
 
-/** LB at each learning rate against the first seed's SB; null where --sensitivity-training is not done. */
+/**
+ * LB at each learning rate against the first seed's SB, along the directions that all of them have; null where
+ * --sensitivity-training is not done.
+ */
 export function judgeLearningRates(folder: RunFolder): TrainingSensitivity | null {
   const { settings } = folder.beginning;
-  const wanted = learningRateCurves(settings);
   const trainings = LEARNING_RATES.map((learningRate) => ({
     learningRate,
     training: learningRateTraining(settings, learningRate),
   }));
-  const isDone = ({ training }: (typeof trainings)[number]) => {
-    const run = folder.run(training.name).read();
-    return run !== undefined && ('diverged' in run || isComplete(folder, training, wanted));
-  };
-  if (!trainings.every(isDone)) return null;
   const { seed } = settings;
   const small = regimeTraining(settings, 'SB', seed);
+  const converged = trainings
+    .map(({ training }) => training)
+    .filter(({ name }) => !('diverged' in (folder.run(name).read() ?? {})));
+  const directions = directionsHeld(folder, [small, ...converged], learningRateCurves(settings));
+  if (directions === 0) return null;
+  const wanted = learningRateCurves({ ...settings, directions });
   const rows = trainings.map(({ learningRate, training }): TrainingSensitivity['rows'][number] => {
     const run = required(folder.run(training.name).read());
     if ('diverged' in run) {
@@ -92,6 +95,8 @@ export function judgeLearningRates(folder: RunFolder): TrainingSensitivity | nul
         train: null,
         test: null,
         comparable: false,
+        rises: [],
+        curves: [],
         verdict: 'INCONCLUSIVE',
         estimate: NaN,
         interval: [NaN, NaN],
@@ -99,7 +104,13 @@ export function judgeLearningRates(folder: RunFolder): TrainingSensitivity | nul
         over: 'directions',
       };
     }
-    const curves = [...curvesOf(folder, 'SB', small, wanted), ...curvesOf(folder, 'LB', training, wanted)];
+    const own = ofGrid('curve', curvesOf(folder, 'LB', training, wanted));
+    const along = pairs(
+      [seed],
+      [...ofGrid('curve', curvesOf(folder, 'SB', small, wanted)), ...own],
+      'train',
+      'rise',
+    );
     const ends = { seed, smallBatch: trainedRun(folder, small).train, largeBatch: run.train };
     return {
       learningRate,
@@ -107,7 +118,9 @@ export function judgeLearningRates(folder: RunFolder): TrainingSensitivity | nul
       train: run.train,
       test: run.test,
       comparable: comparableTrainingLoss([ends]).verdict === 'PASS',
-      ...judged(ratioOf(pairs([seed], ofGrid('curve', curves), 'train', 'rise'))),
+      rises: along[0].pairs,
+      curves: own.map(({ direction, loss }) => ({ direction, loss })),
+      ...judged(ratioOf(along)),
     };
   });
   return { seed, rows };

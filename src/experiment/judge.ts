@@ -1,10 +1,10 @@
 import type { Report } from '../report/report';
 import { REGIMES } from '../training/regime';
 import { comparableTrainingLoss } from '../verdict/comparable';
-import { heldAgainstControl } from '../verdict/control';
+import { besideControl, heldAgainstControl } from '../verdict/control';
 import { generalisesWorse } from '../verdict/generalization';
 import { lossNeverFalls, smallBatchGoesFarther } from '../verdict/minimizer';
-import { overallVerdict } from '../verdict/overall';
+import { overallVerdict, whyOpen } from '../verdict/overall';
 import { largerForLb, ratioOf } from '../verdict/ratio';
 import { ownCurves } from './curves';
 import { judgeControl } from './judge-control';
@@ -12,29 +12,36 @@ import { judgeLearningRates, judgeSensitivity } from './judge-sensitivity';
 import { measuresOf, powerOf } from './measures';
 import { regimeTraining } from './minimizers';
 import type { RunFolder } from './run-folder';
-import { changedFromPreset, commandOf, presetRules, seedsOf } from './settings';
+import { changedFromPreset, commandOf, controlCommandOf, presetRules, seedsOf } from './settings';
 import { curvesOf, isComplete, ofGrid, pairs, required, runReport } from './stored-results';
 
-const CLAIMS = {
-  rise: {
-    id: 'lb-rises-faster',
-    statement: 'The training loss rises faster around the LB minimizer than around the SB minimizer.',
-    figure: 'rise',
-    shownBy: 'The curves',
-  },
-  testRise: {
-    id: 'lb-rises-faster-test',
-    statement: 'The test loss rises faster around the LB minimizer than around the SB minimizer.',
-    figure: 'rise of the test loss',
-    shownBy: 'The curves',
-  },
-  curvature: {
-    id: 'lb-curvature',
-    statement: 'Near the minimizer the training loss curves more around LB than around SB.',
-    figure: 'curvature',
-    shownBy: 'Near the minimizer',
-  },
-} as const;
+/** The claims on ratios: one seed is about its own two minimizers, several are about the methods. */
+function ratioClaims(seeds: readonly number[]) {
+  const where =
+    seeds.length === 1
+      ? 'around this LB minimizer than around this SB minimizer'
+      : 'around LB minimizers than around SB minimizers';
+  return {
+    rise: {
+      id: 'lb-rises-faster',
+      statement: `The training loss rises faster ${where}.`,
+      figure: 'rise',
+      shownBy: 'The curves',
+    },
+    testRise: {
+      id: 'lb-rises-faster-test',
+      statement: `The test loss rises faster ${where}.`,
+      figure: 'rise of the test loss',
+      shownBy: 'The curves',
+    },
+    curvature: {
+      id: 'lb-curvature',
+      statement: `Close by, the training loss curves more ${where}.`,
+      figure: 'curvature',
+      shownBy: 'Near the minimizer',
+    },
+  };
+}
 
 /** Whether a folder holds all that its experiment asks for. */
 export function isDone(folder: RunFolder): boolean {
@@ -74,14 +81,15 @@ export function judge(folder: RunFolder): Report {
     largeBatch: runs.find((run) => run.seed === seed && run.regime === 'LB')!,
   }));
 
+  const claims = ratioClaims(seeds);
   const ratio = ratioOf(pairs(seeds, curves, 'train', 'rise'));
-  const headline = heldAgainstControl(largerForLb(CLAIMS.rise, ratio), control && control.ratio);
+  const headline = heldAgainstControl(largerForLb(claims.rise, ratio), control && control.ratio);
   const testRise = settings.testCurves
-    ? [largerForLb(CLAIMS.testRise, ratioOf(pairs(seeds, curves, 'test', 'rise')))]
+    ? [largerForLb(claims.testRise, ratioOf(pairs(seeds, curves, 'test', 'rise')))]
     : [];
-  const curvature = largerForLb(
-    CLAIMS.curvature,
-    ratioOf(pairs(seeds, curvatureCurves, 'train', 'curvature')),
+  const curvature = besideControl(
+    largerForLb(claims.curvature, ratioOf(pairs(seeds, curvatureCurves, 'train', 'curvature'))),
+    control && control.curvature,
   );
   const comparable = comparableTrainingLoss(
     bothRuns.map(({ seed, smallBatch, largeBatch }) => ({
@@ -90,8 +98,11 @@ export function judge(folder: RunFolder): Report {
       largeBatch: largeBatch.train,
     })),
   );
+  const rules = presetRules(settings.preset);
+  const sensitivity = judgeSensitivity(folder);
+  const trainingSensitivity = judgeLearningRates(folder);
   return {
-    ...overallVerdict(headline, comparable, curvature, presetRules(settings.preset)),
+    ...overallVerdict(headline, comparable, curvature, rules),
     claims: [
       comparable,
       headline,
@@ -108,16 +119,24 @@ export function judge(folder: RunFolder): Report {
       ),
     ],
     measures: measuresOf(seeds, curves, curvatureCurves),
-    power: powerOf(ratio, headline),
+    power: powerOf(ratio, whyOpen(headline, comparable, rules)),
     runs,
     curves,
     curvatureCurves,
     generalization,
     control: control && control.report,
-    sensitivity: judgeSensitivity(folder),
-    trainingSensitivity: judgeLearningRates(folder),
+    sensitivity,
+    trainingSensitivity,
     environment,
-    command: commandOf(settings),
+    command: commandOf(settings, environment.engine, {
+      sensitivityImages: sensitivity && Math.max(sensitivity.images.train, sensitivity.images.test),
+      learningRates: trainingSensitivity !== null,
+    }),
+    controlCommand: controlCommandOf(
+      settings,
+      environment.engine,
+      control ? control.report.runs.length : settings.seeds,
+    ),
     preset: { preset, changed: changedFromPreset(settings), ...values },
   };
 }

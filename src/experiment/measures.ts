@@ -1,8 +1,8 @@
 import { fitQuadratic, growthExponent, minimumOf } from '../landscape/shape';
 import type { CurveReport, Report } from '../report/report';
 import { REGIMES, type Regime } from '../training/regime';
-import { verdictOf, type Claim } from '../verdict/claim';
 import { meanOf } from '../verdict/measure';
+import type { OpenBecause } from '../verdict/overall';
 import { decidingNumber, powerToFind } from '../verdict/power';
 import { ratioOf, type Ratio } from '../verdict/ratio';
 import { pairs } from './stored-results';
@@ -47,7 +47,9 @@ export function measuresOf(
     },
     ...REGIMES.map((regime) => ({
       id: 'growth-exponent',
-      statement: 'exponent of the log rise on log |α|: about 2 for a wide bowl, 1 or less for a narrow V',
+      statement:
+        'exponent of the log rise on log |α| over the whole curve, far from the minimizer too: about 2 for a wide ' +
+        'bowl, 1 or less for a narrow V',
       regime,
       ...meanOf(perSeed(curves, regime, ({ alphas, loss }) => growthExponent(alphas, loss))),
     })),
@@ -61,15 +63,15 @@ export function measuresOf(
   ];
 }
 
-/** What the experiment could have found, and what would have decided an open headline. */
-export function powerOf({ estimate, spread, n, over, unusable }: Ratio, headline: Claim): Report['power'] {
-  const held = unusable === null && verdictOf(headline.interval, 1) === 'INCONCLUSIVE' && n > 1;
+/** What the experiment could have found, and where more of the same would have decided it, how much more. */
+export function powerOf({ estimate, spread, n, over }: Ratio, open: OpenBecause | null): Report['power'] {
   return {
     ratio: POWER_RATIO,
     n,
     over: over === 'seeds' ? 'seeds' : 'directions',
     spread,
     power: n > 1 && spread > 0 ? powerToFind(POWER_RATIO, n, spread) : NaN,
-    deciding: held ? decidingNumber(Math.log(estimate), spread) : NaN,
+    open,
+    deciding: open === 'interval' ? decidingNumber(Math.log(estimate), spread) : NaN,
   };
 }

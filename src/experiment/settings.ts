@@ -5,6 +5,7 @@ import { NORMALIZATIONS } from '../landscape/directions';
 import { squareRootScaled } from '../training/schedule';
 import type { Regime } from '../training/regime';
 import type { TrainingConfig } from '../training/train';
+import { MOST_OBSERVATIONS } from '../verdict/power';
 
 export const PRESETS = ['smoke', 'quick', 'full', 'recipe'] as const;
 export type PresetName = (typeof PRESETS)[number];
@@ -15,7 +16,7 @@ export const settingsSchema = z.object({
   /** Bounded, so that a thousand times it, the seeds of its directions, are whole numbers too. */
   seed: z.number().int().min(-9e12).max(9e12),
   /** Independent pairs of runs, of seed, seed + 1, … */
-  seeds: z.number().int().min(1).max(1000),
+  seeds: z.number().int().min(1).max(MOST_OBSERVATIONS),
   /** The first so many training images, in CIFAR-10's own order. */
   trainSize: z.number().int().min(1).max(50_000),
   smallBatch: z.number().int().min(1),
@@ -31,8 +32,8 @@ export const settingsSchema = z.object({
   augment: z.boolean(),
   /** Epochs between two evaluations of the test set. */
   testEvery: z.number().int().min(1),
-  /** At most 1000, so that two seeds never share one. */
-  directions: z.number().int().min(1).max(1000),
+  /** At most 1000, so that two seeds never share one: see directionSeedOf. */
+  directions: z.number().int().min(1).max(MOST_OBSERVATIONS),
   alphas: z.array(z.number()).min(2),
   normalization: z.enum(NORMALIZATIONS),
   /** The first so many training images carry the curves. */
@@ -131,10 +132,12 @@ export function settingsOf(preset: PresetName, seed: number, changes: Partial<Se
   return settings;
 }
 
-/** The values in which settings differ from their preset, for the report to tell. */
+/** What settings were changed from their preset by a flag: not a value that only follows from another. */
 export function changedFromPreset(settings: Settings): (keyof Settings)[] {
-  const original = settingsOf(settings.preset, settings.seed, {});
-  return differingSettings(original, settings);
+  const { preset, seed, largeLearningRate: _, curveImages: __, ...others } = settings;
+  const original = settingsOf(preset, seed, {});
+  const { largeLearningRate, curveImages } = settingsOf(preset, seed, others);
+  return differingSettings({ ...original, largeLearningRate, curveImages }, settings);
 }
 
 /** The values in which two settings differ. */
@@ -158,20 +161,41 @@ export function trainingConfig(settings: Settings, regime: Regime): TrainingConf
   return { ...own, momentum, weightDecay, dropout, augment, testEvery };
 }
 
-/** The command that runs an experiment of these settings. */
-export function commandOf(settings: Settings): string {
-  const flags = changedFromPreset(settings).map((key) => {
+const PROGRAM = 'npx ts-node reproduce.ts';
+
+/**
+ * The command that runs an experiment of these settings, and what was done beside it.
+ *
+ * @param extras sensitivityImages: null where there is no table of sensitivity.
+ */
+export function commandOf(
+  settings: Settings,
+  engine: string,
+  extras: { readonly sensitivityImages: number | null; readonly learningRates: boolean },
+): string {
+  const { sensitivityImages, learningRates } = extras;
+  return [
+    PROGRAM,
+    ...flagsOf(settings, engine),
+    ...(sensitivityImages === null ? [] : [`--sensitivity-images ${sensitivityImages}`]),
+    ...(learningRates ? ['--sensitivity-training'] : []),
+  ].join(' ');
+}
+
+/** The command that adds a control of so many pairs to it. */
+export function controlCommandOf(settings: Settings, engine: string, pairs: number): string {
+  const { seeds } = settingsOf(settings.preset, settings.seed, {});
+  return [`${PROGRAM} control`, ...flagsOf({ ...settings, seeds }, engine), `--seeds ${pairs}`].join(' ');
+}
+
+function flagsOf(settings: Settings, engine: string): string[] {
+  const changes = changedFromPreset(settings).map((key) => {
     const value = settings[key];
     if (value === true) return flagOf(key);
     if (value === false) return `--no-${flagOf(key).slice(2)}`;
     return Array.isArray(value) ? `${flagOf(key)}=${value.join(',')}` : `${flagOf(key)} ${value}`;
   });
-  return [
-    'npx ts-node reproduce.ts',
-    `--preset ${settings.preset}`,
-    `--seed ${settings.seed}`,
-    ...flags,
-  ].join(' ');
+  return [`--engine ${engine}`, `--preset ${settings.preset}`, `--seed ${settings.seed}`, ...changes];
 }
 
 /** The seeds of an experiment's pairs of runs. */

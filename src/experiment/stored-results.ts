@@ -20,6 +20,23 @@ export function isComplete(folder: RunFolder, { name }: Training, wanted: readon
   return folder.run(name).read() !== undefined && wanted.every((key) => findCurve(curves, key));
 }
 
+/**
+ * Along how many directions, from the first on, all of these trainings have the curves: fewer than the experiment
+ * asks for where it has grown since.
+ *
+ * @returns 0 where a training is not over.
+ */
+export function directionsHeld(
+  folder: RunFolder,
+  trainings: readonly Training[],
+  wanted: readonly CurveKey[],
+): number {
+  if (!trainings.every((training) => isComplete(folder, training, []))) return 0;
+  const stored = trainings.map(({ name }) => folder.curves(name).read() ?? []);
+  const missing = wanted.filter((key) => !stored.every((curves) => findCurve(curves, key)));
+  return Math.min(folder.beginning.settings.directions, ...missing.map(({ direction }) => direction));
+}
+
 /** A training's run, for the report. */
 export function runReport(folder: RunFolder, regime: Regime, training: Training): RunReport {
   const { batchSize, epochs, learningRate } = training.config;

@@ -9,12 +9,16 @@ import { nearSections } from './sections/near';
 import { powerSections } from './sections/power';
 import { runSections } from './sections/runs';
 import { sensitivitySections } from './sections/sensitivity';
+import { seedsOf } from './pairs';
 import type { ReportDocument } from './section';
 
 /** What there is to say of a report. Every form for people to read is a rendering of this. */
 export function reportDocument(report: Report): ReportDocument {
   return {
-    title: 'Do large batches find sharp minima?',
+    title:
+      seedsOf(report).length > 1
+        ? 'Do large batches find sharp minima?'
+        : 'Is this large-batch minimum sharper?',
     verdict: report.verdict,
     lead: lead(report),
     sections: [

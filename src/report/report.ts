@@ -3,6 +3,8 @@ import { UserError } from '../errors';
 import { SPLITS } from '../data/cifar10';
 import { anyNumber, epochRecordSchema, evaluationSchema } from '../training/checkpoint';
 import { REGIMES } from '../training/regime';
+import { OPEN_BECAUSE } from '../verdict/overall';
+import { MOST_OBSERVATIONS } from '../verdict/power';
 
 // What a run found, as one value: report.json is it, and every other form of the report is drawn from it.
 // Its JSON Schema is report.schema.json beside this file.
@@ -31,6 +33,11 @@ const claimSchema = z
     unit: z
       .enum(['ratio', 'nats', 'share'])
       .describe('of the estimate; 1 is no difference of a ratio, 0 of the others'),
+    band: z
+      .tuple([z.number(), z.number()])
+      .readonly()
+      .optional()
+      .describe('where the estimate must lie, for a claim that is not judged by its interval'),
     shownBy: z.string().describe('the section of the report whose figure or table shows it'),
     bySeed,
   })
@@ -111,8 +118,14 @@ const powerSchema = z
     over: z.enum(['directions', 'seeds']),
     spread: anyNumber.describe('standard deviation of the log ratios'),
     power: anyNumber.describe('probability that the interval would have left out 1'),
+    open: z
+      .enum(OPEN_BECAUSE)
+      .nullable()
+      .default(null)
+      .describe('what leaves the overall verdict open; null where it is decided'),
     deciding: anyNumber.describe(
-      'the smallest number of observations whose interval would leave out 1 at the estimate and spread found; null where there is none',
+      'where the interval leaves it open: the smallest number of observations whose interval would leave out 1 at the ' +
+        `estimate and spread found; null where not even ${MOST_OBSERVATIONS} would`,
     ),
   })
   .meta({ id: 'Power' });
@@ -135,6 +148,19 @@ const sensitivitySchema = z
         }),
       )
       .readonly(),
+    curves: z
+      .array(
+        z.object({
+          normalization: z.string(),
+          split: z.enum(SPLITS),
+          direction: z.number().int(),
+          regime: z.enum(REGIMES),
+          loss: z.array(anyNumber).readonly().describe('in nats, one an alpha'),
+        }),
+      )
+      .readonly()
+      .optional()
+      .describe('what the rows are computed from'),
   })
   .meta({ id: 'Sensitivity' });
 
@@ -149,6 +175,16 @@ const trainingSensitivitySchema = z
           train: evaluationSchema.nullable(),
           test: evaluationSchema.nullable(),
           comparable: z.boolean().describe("whether its training loss is comparable with SB's"),
+          rises: z
+            .array(z.object({ direction: z.number().int(), smallBatch: anyNumber, largeBatch: anyNumber }))
+            .readonly()
+            .optional()
+            .describe("SB's and LB's rise along each direction, in nats"),
+          curves: z
+            .array(z.object({ direction: z.number().int(), loss: z.array(anyNumber).readonly() }))
+            .readonly()
+            .optional()
+            .describe("LB's training losses, in nats, one for each alpha of the preset"),
           verdict: z.enum(VERDICTS).describe('of "LB rises faster" with this learning rate'),
           ...estimate,
         }),
@@ -163,6 +199,10 @@ export const environmentSchema = z.object({
   engineVersion: z.string(),
   device: z.string(),
   threads: z.number().int(),
+  skippedEngines: z
+    .array(z.string())
+    .default([])
+    .describe('engines that auto tried before, and why they did not do'),
   node: z.string(),
   platform: z.string(),
   commit: z.string().nullable().describe("of the project's own code; null where it is no git checkout"),
@@ -194,7 +234,8 @@ export const reportSchema = z.object({
   sensitivity: sensitivitySchema.nullable(),
   trainingSensitivity: trainingSensitivitySchema.nullable(),
   environment: environmentSchema,
-  command: z.string().describe('what makes this report again'),
+  command: z.string().describe('what makes this report again, but for its control'),
+  controlCommand: z.string().optional().describe('what adds the control'),
   preset: z
     .looseObject({ preset: z.string(), changed: z.array(z.string()).readonly() })
     .readonly()

@@ -26,6 +26,8 @@ export interface Claim extends Estimate {
   readonly reason: string;
   /** What the estimate is: a ratio (1 = no difference), a loss in nats or a share of the images (0 = none). */
   readonly unit: 'ratio' | 'nats' | 'share';
+  /** Where the estimate must lie, for a claim that is not judged by its interval. */
+  readonly band?: readonly [number, number];
   /** The section of the report whose figure or table shows it. */
   readonly shownBy: string;
   /** Each seed by itself. */
@@ -50,6 +52,11 @@ export function singleNumbers(
 export function verdictOf([low, high]: readonly [number, number], noDifference: number): Verdict {
   if (low > noDifference) return 'PASS';
   return high < noDifference ? 'FAIL' : 'INCONCLUSIVE';
+}
+
+/** What the interval of a ratio says by itself, whatever a control took away from the claim. */
+export function ownVerdict({ interval }: Pick<Estimate, 'interval'>): Verdict {
+  return verdictOf(interval, 1);
 }
 
 /** "5 directions", "1 seed". */

@@ -34,6 +34,7 @@ export function comparableTrainingLoss(seeds: readonly TrainingEnds[]): Claim {
     n,
     over: 'seeds',
     unit: 'nats',
+    band: [-COMPARABLE_LOSS_NATS, COMPARABLE_LOSS_NATS],
     shownBy: 'The runs',
     bySeed: singleNumbers(seeds, differences),
   };

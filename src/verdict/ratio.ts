@@ -28,7 +28,7 @@ export interface Ratio extends Estimate {
  *
  * One observation a direction with one seed: the interval is about these two minimizers. With several seeds one
  * observation a seed, its mean over directions: the interval is about the two methods. No direction is ever
- * dropped: where any figure is not a positive number there is no ratio.
+ * dropped: where any figure is not a positive number there is no ratio. A single observation has no interval.
  *
  * @param seeds at least one, with at least one direction each.
  */
@@ -81,7 +81,7 @@ export function largerForLb(
 
 function exponentiated(logs: readonly number[]): { estimate: number; interval: [number, number]; n: number } {
   const { mean, low, high, n } = meanInterval(logs);
-  return { estimate: Math.exp(mean), interval: [Math.exp(low), Math.exp(high)], n };
+  return { estimate: Math.exp(mean), interval: n > 1 ? [Math.exp(low), Math.exp(high)] : [NaN, NaN], n };
 }
 
 function unusableFigure(seeds: readonly SeedPairs[]): string | null {

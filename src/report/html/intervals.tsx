@@ -13,6 +13,8 @@ export interface IntervalRow {
   readonly estimate: number;
   readonly interval: readonly [number, number];
   readonly unit: Unit;
+  /** Where the estimate must lie, where that and not the interval decides. */
+  readonly band?: readonly [number, number];
 }
 
 const HEADINGS: Readonly<Record<Unit, string>> = {
@@ -44,7 +46,10 @@ function UnitPlot({ unit, rows }: { readonly unit: Unit; readonly rows: readonly
   const none = at(scale.place(NO_DIFFERENCE[unit]));
   return (
     <div class="intervals">
-      <p class="intervals-unit">{HEADINGS[unit]}</p>
+      <p class="intervals-unit">
+        {HEADINGS[unit]}
+        {rows.some(({ band }) => band) && '; an estimate must lie within the shaded band, where there is one'}
+      </p>
       {rows.map((row, i) => (
         <div class="interval" key={i}>
           {row.group && row.group !== rows[i - 1]?.group && <div class="interval-group">{row.group}</div>}
@@ -57,6 +62,7 @@ function UnitPlot({ unit, rows }: { readonly unit: Unit; readonly rows: readonly
             {row.label}
           </div>
           <div class="strip" aria-hidden="true">
+            {row.band && <Band ends={row.band} scale={scale} />}
             <span class="strip-none" style={{ left: none }} />
             <Mark row={row} scale={scale} />
           </div>
@@ -79,6 +85,11 @@ function UnitPlot({ unit, rows }: { readonly unit: Unit; readonly rows: readonly
   );
 }
 
+function Band({ ends, scale }: { readonly ends: readonly [number, number]; readonly scale: Scale }) {
+  const [low, high] = ends.map(scale.place);
+  return <span class="strip-band" style={{ left: at(low), width: at(high - low) }} />;
+}
+
 function Mark({ row, scale }: { readonly row: IntervalRow; readonly scale: Scale }) {
   if (!Number.isFinite(row.estimate)) return null;
   const [low, high] = row.interval.map(scale.place);
@@ -93,7 +104,7 @@ function Mark({ row, scale }: { readonly row: IntervalRow; readonly scale: Scale
 }
 
 function scaleOf(unit: Unit, rows: readonly IntervalRow[]): Scale {
-  const ends = rows.flatMap(({ estimate, interval }) => [estimate, ...interval]);
+  const ends = rows.flatMap(({ estimate, interval, band = [] }) => [estimate, ...interval, ...band]);
   const usable = ends.filter((value) => Number.isFinite(value) && (unit !== 'ratio' || value > 0));
   const values = [NO_DIFFERENCE[unit], ...usable];
   const [least, greatest] = [Math.min(...values), Math.max(...values)];

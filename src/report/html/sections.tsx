@@ -179,12 +179,13 @@ function ChartView({ chart }: { readonly chart: Chart }) {
 }
 
 function claimRows({ claims }: Report): IntervalRow[] {
-  return claims.map(({ statement, verdict, estimate, interval, unit }) => ({
+  return claims.map(({ statement, verdict, estimate, interval, unit, band }) => ({
     label: statement,
     verdict,
     estimate,
     interval,
     unit,
+    band,
   }));
 }
 

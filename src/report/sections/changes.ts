@@ -1,3 +1,4 @@
+import { ownVerdict } from '../../verdict/claim';
 import type { Section } from '../section';
 import { claimOf, curvatureClaimOf, headlineOf } from '../headline';
 import { curvePairs, distinct, seedsOf } from '../pairs';
@@ -46,7 +47,10 @@ function directions({ curves }: Report): Text | null {
 function seeds(report: Report): Text | null {
   const all = seedsOf(report);
   if (all.length === 1) {
-    return 'Another seed may give another verdict: one seed says nothing of how much seeds differ.';
+    return (
+      'Another seed may give another verdict: one seed says nothing of how much seeds differ. The minimizers of two ' +
+      'equal methods differ by luck too, and pass more often than in 2.5% of the cases.'
+    );
   }
   const bySeed = headlineOf(report)?.bySeed ?? [];
   if (bySeed.length === 0) return null;
@@ -70,13 +74,18 @@ function comparable(report: Report): Text | null {
 }
 
 function control(report: Report): Text | null {
-  const ratio = headlineOf(report)?.estimate ?? NaN;
-  if (!Number.isFinite(ratio) || ratio <= 0) return null;
+  const headline = headlineOf(report);
+  const ratio = headline?.estimate ?? NaN;
+  // Seeds hold in their own interval how much two runs of one method differ.
+  if (headline?.over === 'seeds' || !Number.isFinite(ratio) || ratio <= 0) return null;
   const factor = Math.max(ratio, 1 / ratio);
   if (!report.control) {
     return `No control was run: if SB with another batch order differs from SB by a factor of ${number(factor)} or more, the ratio found here tells nothing of the batch size.`;
   }
   const { largestFactor } = report.control;
+  if (!Number.isFinite(largestFactor)) {
+    return 'The control has no ratio, so that nothing is known of how much two runs of SB differ.';
+  }
   return largestFactor < factor
     ? `SB differs from SB with another batch order by a factor of up to ${number(largestFactor)}; ${number(factor)} or more would put the ratio in doubt.`
     : `SB differs from SB with another batch order by a factor of up to ${number(largestFactor)}, no less than the ${number(factor)} found between LB and SB.`;
@@ -85,7 +94,7 @@ function control(report: Report): Text | null {
 function curvature(report: Report): Text | null {
   const [near, headline] = [curvatureClaimOf(report), headlineOf(report)];
   if (!near || !headline) return null;
-  const agrees = near.verdict === headline.verdict;
+  const agrees = ownVerdict(near) === ownVerdict(headline);
   return [
     agrees ? 'Near the minimizer the picture is the same: ' : 'Near the minimizer the picture is another: ',
     { verdict: near.verdict },
@@ -100,16 +109,19 @@ function errorRate({ curves }: Report): Text | null {
   return `The error rate, which does not depend on the scale of the logits, rises more for LB along ${more} of ${count(pairs.length, 'direction')}.`;
 }
 
-function drawing({ sensitivity, verdict }: Report): Text | null {
-  if (!sensitivity || sensitivity.rows.length === 0) return null;
+function drawing(report: Report): Text | null {
+  const [{ sensitivity }, headline] = [report, headlineOf(report)];
+  if (!headline || !sensitivity || sensitivity.rows.length === 0) return null;
   const { rows } = sensitivity;
+  // A row is one seed's interval, held against no control: so is what it is compared with.
+  const verdict = ownVerdict(headline);
   const others = rows.filter((row) => row.verdict !== verdict);
   if (others.length === 0)
-    return `All ${rows.length} other ways to draw and measure the curves give ${verdict} too.`;
+    return `All ${count(rows.length, 'way')} to draw and measure the curves give ${verdict}, as the headline's interval does.`;
   const named = distinct(others.map(({ normalization }) => normalization));
   return (
-    `Drawn and measured in ${count(rows.length, 'other way')}, the curves give ${tally(rows)}; those that differ from the ` +
-    `verdict are with the normalization${named.length === 1 ? '' : 's'} ${listed(named)}.`
+    `Drawn and measured in ${count(rows.length, 'way')}, the curves give ${tally(rows)}; those that differ from the ` +
+    `headline's own ${verdict} are with the normalization${named.length === 1 ? '' : 's'} ${listed(named)}.`
   );
 }
 

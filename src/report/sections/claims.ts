@@ -11,8 +11,9 @@ export function lead({ verdict, reason, runs, preset }: Report): Text[] {
     seeds.length === 1
       ? `One seed was run (${seeds[0]}): the interval is over random directions, and the verdict is about these ` +
         'two minimizers, not yet about the two methods.'
-      : `${seeds.length} seeds were run (${namedSeeds(seeds)}): the interval is over seeds, the verdict is about the two methods.`;
-  const { changed } = preset;
+      : `${seeds.length} seeds were run (${namedSeeds(seeds)}): the interval is over seeds, the verdict is about the two methods, on these images.`;
+  // More of the same takes nothing away from a preset's verdict.
+  const changed = preset.changed.filter((name) => name !== 'seeds' && name !== 'directions');
   const flags = `Flags changed the preset's ${listed(changed)}: its usual verdict may not carry over.`;
   return [[{ verdict }, `: ${sentence(reason)}`], scope, ...(changed.length ? [flags] : [])];
 }

@@ -15,17 +15,11 @@ export function controlSections(report: Report): Section[] {
         {
           paragraph:
             'No control was run. Directions tell nothing of how much two runs of one method differ: a run of SB with ' +
-            'another order of its batches, set against SB, does. This command runs it:',
+            `another order of its batches, set against SB, does${report.controlCommand ? '. This command runs it:' : '.'}`,
         },
-        { code: controlCommand(report.command) },
+        ...(report.controlCommand ? [{ code: report.controlCommand }] : []),
       ];
   return [{ title: 'Control', level: 2, blocks }];
-}
-
-/** The command that adds the control to what a command has made. */
-function controlCommand(command: string): string {
-  const [program] = /^.*?reproduce\.ts/.exec(command) ?? ['npx ts-node reproduce.ts'];
-  return `${program} control${command.startsWith(program) ? command.slice(program.length) : ''}`;
 }
 
 function comparison(report: Report, control: ControlReport): Block[] {
@@ -44,7 +38,7 @@ function comparison(report: Report, control: ControlReport): Block[] {
   const several = seedsOf(report).length > 1 || control.rise.bySeed.length > 1;
   return [
     { paragraph: control.statement.replace(/[^.]$/, '$&.') },
-    { paragraph: largestFactor(control, claims.rise?.estimate ?? NaN) },
+    { paragraph: largestFactor(control, claims.rise) },
     { table: { name: 'Control', head: ['ratio of', 'ratio', '95% interval', 'n'], rows } },
     ...(several
       ? [
@@ -84,9 +78,13 @@ function comparison(report: Report, control: ControlReport): Block[] {
   ];
 }
 
-function largestFactor({ largestFactor }: ControlReport, ratio: number): Text {
+function largestFactor({ largestFactor }: ControlReport, headline: Estimate | undefined): Text {
+  if (!Number.isFinite(largestFactor))
+    return 'The control has no ratio of rises to hold the headline against.';
   const own = `The largest factor by which any pair of the control differs in its rise, up or down, is ${number(largestFactor)}`;
-  if (!Number.isFinite(ratio) || !Number.isFinite(largestFactor)) return `${own}.`;
+  const ratio = headline?.estimate ?? NaN;
+  // A mean over seeds is no single pair; its interval holds how much two runs differ.
+  if (headline?.over === 'seeds' || !Number.isFinite(ratio)) return `${own}.`;
   const [factor, which] = ratio >= 1 ? [ratio, "LB's rise is"] : [1 / ratio, "SB's rise is"];
   const whose = ratio >= 1 ? "SB's" : "LB's";
   const compared =

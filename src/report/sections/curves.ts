@@ -88,7 +88,8 @@ function riseNote(curves: readonly CurveReport[]): Text {
   );
   const part =
     added > 0
-      ? ` Only a part of the training images was taken, which adds a standard error of up to ${number(added)} nats to a loss.`
+      ? ` Only a part of the training images was taken, which adds a standard error of up to ${number(added)} nats to a ` +
+        'loss; the intervals of the ratios do not hold it.'
       : '';
   return (
     `A rise is the mean over ${alphas.length} alphas from ${Math.min(...alphas)} to ${Math.max(...alphas)} of ` +

@@ -1,15 +1,12 @@
-import type { Section, Table } from '../section';
+import type { Block, Section, Table } from '../section';
 import type { Report } from '../report';
 
 /** What makes the report again: the command, every setting, and on what it ran. */
-export function makingSections({ command, preset, environment }: Report): Section[] {
+export function makingSections(report: Report): Section[] {
+  const { preset, environment } = report;
   const { changed, ...settings } = preset;
   return [
-    {
-      title: 'How to run it again',
-      level: 2,
-      blocks: [{ paragraph: 'This command makes the report again:' }, { code: command }],
-    },
+    { title: 'How to run it again', level: 2, blocks: again(report) },
     { title: 'Settings', level: 2, blocks: [{ table: settingsTable(settings, changed) }] },
     {
       title: 'Environment',
@@ -24,6 +21,21 @@ export function makingSections({ command, preset, environment }: Report): Sectio
         },
       ],
     },
+  ];
+}
+
+/** Every command that it took, the control's after the experiment's own. */
+function again({ command, control, controlCommand }: Report): Block[] {
+  const commands = [command, ...(control && controlCommand ? [controlCommand] : [])];
+  const words =
+    commands.length === 1
+      ? 'This command makes the report again'
+      : 'These commands make the report again, one after the other';
+  return [
+    {
+      paragraph: `${words}; the same figures to the last bit need the same engine, device and number of threads.`,
+    },
+    { code: commands.join('\n') },
   ];
 }
 

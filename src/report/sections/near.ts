@@ -1,3 +1,4 @@
+import { ownVerdict } from '../../verdict/claim';
 import type { Section } from '../section';
 import { curvatureClaimOf, headlineOf, refersTo } from '../headline';
 import { curvePairs, seedsOf } from '../pairs';
@@ -57,13 +58,13 @@ export function nearSections(report: Report): Section[] {
 function agreement(report: Report): Text[] {
   const [curvature, headline] = [curvatureClaimOf(report), headlineOf(report)];
   if (!curvature || !headline) return [];
-  const relation = curvature.verdict === headline.verdict ? 'agrees with' : 'differs from';
+  const [near, whole] = [ownVerdict(curvature), ownVerdict(headline)];
   return [
     [
-      'Near the minimizer the verdict is ',
-      { verdict: curvature.verdict },
-      `, which ${relation} that on the whole curve, `,
-      { verdict: headline.verdict },
+      'Near the minimizer the interval says ',
+      { verdict: near },
+      `, which ${near === whole ? 'agrees with' : 'differs from'} that on the whole curve, `,
+      { verdict: whole },
       '.',
     ],
   ];

@@ -2,7 +2,8 @@ import { counted } from '../../verdict/claim';
 import type { Section } from '../section';
 import { headlineOf } from '../headline';
 import type { Report } from '../report';
-import { hasInterval, number, probability, type Text } from '../text';
+import { number, probability, type Text } from '../text';
+import { MOST_OBSERVATIONS } from '../../verdict/power';
 
 /** How small a difference this experiment could have found, and what would have decided an open one. */
 export function powerSections(report: Report): Section[] {
@@ -24,32 +25,65 @@ function power({ ratio, n, over, spread, power }: Report['power']): Text {
   );
 }
 
+/** By what leaves the verdict open: more of the same decides only where nothing but the interval does. */
 function deciding(report: Report): Text[] {
-  const headline = headlineOf(report);
-  const { over, deciding } = report.power;
-  if (!headline || !hasInterval(headline.interval)) return [];
-  const [low, high] = headline.interval;
-  if (low > 1 || high < 1) return [];
-  const others: Text[] =
-    over === 'directions'
-      ? ['More directions tell more of these two minimizers only; for the two methods, run several seeds.']
-      : [];
-  if (!Number.isFinite(deciding)) {
-    return [
-      `The interval holds 1. At the ratio and spread found, no practicable number of ${over} would have decided it.`,
-      ...others,
-    ];
+  const { over, open } = report.power;
+  const noNumber = `No number of ${over} would have decided it`;
+  switch (open) {
+    case null:
+      return [];
+    case 'smoke':
+      return ['A smoke run only checks the machine: no number of directions or seeds decides it.'];
+    case 'not comparable':
+      return [
+        [
+          `${noNumber}: the runs did not end at comparable minimizers, and must be trained longer (`,
+          { code: '--small-epochs' },
+          ', ',
+          { code: '--large-epochs' },
+          ').',
+        ],
+      ];
+    case 'no ratio':
+      return [`${noNumber}, since none is dropped: ${headlineOf(report)?.reason}.`];
+    case 'control':
+      return [
+        [
+          `${noNumber}: two runs of SB differ as much, and only several seeds tell how much runs differ: `,
+          { code: '--seeds 3' },
+          '.',
+        ],
+      ];
+    case 'one direction':
+      return [
+        [
+          'One direction has no interval; it takes at least two: ',
+          { code: '--directions 2' },
+          ' goes on in the same folder, without training again.',
+        ],
+      ];
+    case 'interval':
+      return moreOfTheSame(report.power);
   }
+}
+
+function moreOfTheSame({ over, n, deciding }: Report['power']): Text[] {
+  const assumed = `if their mean and spread stayed as found; from ${counted(n, over)} the spread is only roughly known`;
   const goesOn =
     over === 'directions'
       ? ' goes on in the same folder, without training again.'
       : ' goes on in the same folder, and trains only the seeds that it lacks.';
-  return [
-    [
-      `The interval holds 1. At the ratio and spread found, ${counted(deciding, over)} would have decided it: `,
-      { code: `--${over} ${deciding}` },
-      goesOn,
-    ],
-    ...others,
-  ];
+  const needed: Text = Number.isFinite(deciding)
+    ? [
+        `The interval holds 1. ${counted(deciding, over)} would have decided it, ${assumed}: `,
+        { code: `--${over} ${deciding}` },
+        goesOn,
+      ]
+    : `The interval holds 1. More than ${MOST_OBSERVATIONS} ${over} would have been needed to decide it, ${assumed}.`;
+  return over === 'seeds'
+    ? [needed]
+    : [
+        needed,
+        'More directions tell more of these two minimizers only; for the two methods, run several seeds.',
+      ];
 }

@@ -14,10 +14,10 @@ const KINDS = [
 ] as const;
 
 /** What becomes of the verdict when the curves are drawn or measured another way, or LB is trained another way. */
-export function sensitivitySections({ sensitivity, trainingSensitivity }: Report): Section[] {
+export function sensitivitySections({ sensitivity, trainingSensitivity, preset }: Report): Section[] {
   return [
     ...(sensitivity ? [ofCurves(sensitivity)] : []),
-    ...(trainingSensitivity ? [ofTraining(trainingSensitivity)] : []),
+    ...(trainingSensitivity ? [ofTraining(trainingSensitivity, Number(preset.directions))] : []),
   ];
 }
 
@@ -42,7 +42,9 @@ function ofCurves({ seed, directions, images, alphas, rows }: Sensitivity): Sect
         paragraph:
           `LB over SB with its 95% interval over ${count(directions, 'direction')} of seed ${seed}, from ` +
           `${alphas.length} alphas over ${images.train} training and ${images.test} test images. A range is the ` +
-          'largest |α| that is taken. Each verdict is of that cell alone.',
+          'largest |α| that is taken. Each verdict is of that cell alone, not corrected for their number; the cells ' +
+          `share curves and noise, so that they are no ${rows.length} independent findings. They are about the minimizers of ` +
+          'that one seed, whatever number of seeds the verdict rests on.',
       },
       {
         table: {
@@ -77,7 +79,10 @@ function sensitivityCell(row: Sensitivity['rows'][number] | undefined): Text {
   return [`${number3(estimate)}${known} `, { verdict }];
 }
 
-function ofTraining({ seed, rows }: TrainingSensitivity): Section {
+function ofTraining({ seed, rows }: TrainingSensitivity, directions: number): Section {
+  // Fewer where the experiment has grown since.
+  const held = Math.max(...rows.map(({ n }) => n));
+  const part = held > 0 && held < directions ? ` They rest on ${held} of the ${directions} directions.` : '';
   return {
     title: "Sensitivity to LB's learning rate",
     level: 2,
@@ -85,7 +90,7 @@ function ofTraining({ seed, rows }: TrainingSensitivity): Section {
       {
         paragraph:
           `Of ${count(rows.length, 'learning rate')} of LB, of seed ${seed}, the verdicts on whether LB rises faster are ` +
-          `${tally(rows)}. Only where the training losses are comparable do they bear on the claim.`,
+          `${tally(rows)}. Only where the training losses are comparable do they bear on the claim.${part}`,
       },
       {
         table: {
@@ -98,12 +103,14 @@ function ofTraining({ seed, rows }: TrainingSensitivity): Section {
             'test loss',
             'test accuracy',
             'comparable with SB',
+            'SB rise, each direction',
+            'LB rise, each direction',
             'ratio of rises',
             '95% interval',
             'verdict',
           ],
           rows: rows.map(
-            ({ learningRate, diverged, train, test, comparable, estimate, interval, verdict }) => [
+            ({ learningRate, diverged, train, test, comparable, rises, estimate, interval, verdict }) => [
               number(learningRate),
               diverged ?? 'finished',
               number(train?.loss ?? NaN),
@@ -111,6 +118,8 @@ function ofTraining({ seed, rows }: TrainingSensitivity): Section {
               number(test?.loss ?? NaN),
               percent(test?.accuracy ?? NaN),
               comparable ? 'yes' : 'no',
+              each(rises, 'smallBatch'),
+              each(rises, 'largeBatch'),
               number(estimate),
               range(interval),
               { verdict },
@@ -122,7 +131,14 @@ function ofTraining({ seed, rows }: TrainingSensitivity): Section {
   };
 }
 
-/** Three significant digits, since three of these stand in one row. */
+function each(
+  rises: TrainingSensitivity['rows'][number]['rises'],
+  regime: 'smallBatch' | 'largeBatch',
+): string {
+  return rises?.length ? rises.map((along) => number3(along[regime])).join(', ') : '–';
+}
+
+/** Three significant digits, since several of these stand in one row. */
 function number3(value: number): string {
   return Number.isFinite(value) ? short(value) : 'n/a';
 }
