@@ -10,6 +10,9 @@ import { describeEngines } from '../support/describe-engines';
 // A GPU in software compiles each program for a second, on a machine that may do other things too.
 jest.setTimeout(300_000);
 
+// tfjs's plain JavaScript, which the kernels are held against, need not say that it is slow.
+tf.enableProdMode();
+
 const TOLERANCE = 1e-5;
 const EPSILON = 1e-5;
 
