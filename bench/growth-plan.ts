@@ -100,18 +100,23 @@ export function stepsOf(seconds: number, turnSeconds: number, batch: number, ima
 }
 
 /**
- * Why a point that costs `factor` times as much as the one before it will not be tried, or undefined: memory grows
- * at most in proportion, and all sides hold theirs at once.
+ * Which sides will not be tried at a point that costs `factor` times as much as the one before it, and why: memory
+ * grows at most in proportion, and all sides hold theirs at once, so those that need most give way to the others.
  *
  * @param peaks of the sides at the point before, in MiB.
  */
-export function memoryLacking(
-  peaks: readonly number[],
+export function memoryLacking<Name>(
+  peaks: ReadonlyMap<Name, number>,
   factor: number,
   memoryMiB: number,
-): string | undefined {
-  const need = factor * peaks.reduce((sum, peak) => sum + peak, 0);
-  if (need <= memoryMiB) return undefined;
+): Map<Name, string> {
   const gib = (mib: number) => `${(mib / 1024).toFixed(1)} GiB`;
-  return `may need ${gib(need)} of memory with the other sides, and there are ${gib(memoryMiB)}`;
+  const lacking = new Map<Name, string>();
+  let taken = 0;
+  for (const [name, peak] of [...peaks].sort(([, one], [, other]) => one - other)) {
+    const need = factor * peak;
+    if (taken + need <= memoryMiB) taken += need;
+    else lacking.set(name, `may need ${gib(need)} of memory, and ${gib(memoryMiB - taken)} are left`);
+  }
+  return lacking;
 }

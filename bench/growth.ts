@@ -60,9 +60,10 @@ export async function measureGrowth(
       before = { value, outcomes };
     }
 
-    function lacking(earlier: typeof before, value: number): string | undefined {
-      if (!earlier || (varies !== 'batch size' && varies !== 'width')) return undefined;
-      const peaks = [...earlier.outcomes.values()].map((one) => (typeof one === 'string' ? 0 : one.peakMiB!));
+    function lacking(earlier: typeof before, value: number): ReadonlyMap<SideName, string> {
+      if (!earlier || (varies !== 'batch size' && varies !== 'width')) return new Map();
+      const peaks = new Map<SideName, number>();
+      for (const [name, one] of earlier.outcomes) if (typeof one !== 'string') peaks.set(name, one.peakMiB!);
       return memoryLacking(peaks, value / earlier.value, MEMORY_MIB);
     }
   }
@@ -73,13 +74,11 @@ export async function measureGrowth(
     point: Point,
     sides: readonly SideName[],
     out: ReadonlyMap<SideName, string>,
-    lack: string | undefined,
+    lacking: ReadonlyMap<SideName, string>,
   ): Promise<Outcomes> {
-    const still = sides.filter((name) => !out.has(name));
-    const outcomes = lack
-      ? new Map(still.map((name) => [name, lack]))
-      : await measurePoint(point, still, settings);
-    return new Map(sides.map((name) => [name, out.get(name) ?? outcomes.get(name)!]));
+    const still = sides.filter((name) => !out.has(name) && !lacking.has(name));
+    const outcomes = await measurePoint(point, still, settings);
+    return new Map(sides.map((name) => [name, out.get(name) ?? lacking.get(name) ?? outcomes.get(name)!]));
   }
 }
 

@@ -47,11 +47,17 @@ describe('the plan of growth', () => {
     expect(stepsOf(Infinity, 2, 16, 50_000)).toBe(1);
   });
 
-  test('does not try what memory might not hold, and says so', () => {
-    expect(memoryLacking([1000, 2000], 4, 12_000)).toBeUndefined();
-    expect(memoryLacking([1024, 2048], 4, 8192)).toBe(
-      'may need 12.0 GiB of memory with the other sides, and there are 8.0 GiB',
+  test('does not try what memory might not hold, and says so, and tries the rest', () => {
+    const peaks = new Map([
+      ['wasm', 5303],
+      ['tensorflow', 2136],
+      ['pytorch', 2186],
+    ]);
+    expect(memoryLacking(peaks, 2, 24 * 1024)).toEqual(new Map());
+    expect(memoryLacking(peaks, 4, 24 * 1024)).toEqual(
+      new Map([['wasm', 'may need 20.7 GiB of memory, and 7.1 GiB are left']]),
     );
+    expect([...memoryLacking(peaks, 4, 8 * 1024).keys()]).toEqual(['tensorflow', 'pytorch', 'wasm']);
   });
 
   test("takes the first of the processors that it may use, as Linux's lists name them", () => {
