@@ -37,7 +37,7 @@ export interface Compute {
 /** Everything in this thread, one thing after the other. */
 export function inThisThread(engine: Engine): Compute {
   return {
-    info: engine.info,
+    info: { ...engine.info, workers: 1 },
     train: (...job) => trainRegime(engine, ...job),
     evaluateImages: (...job) => evaluateImages(engine, ...job),
     close: () => Promise.resolve(),
