@@ -34,6 +34,6 @@ export async function openCompute(
 }
 
 /** Computes on an engine; one that is worth more than one worker computes in threads with engines of their own. */
-export function computeOn({ info, kernels }: Engine, cache: string): Compute {
-  return info.workers > 1 ? inWorkers(info, cache) : inThisThread({ info, kernels });
+export function computeOn(engine: Engine, cache: string): Compute {
+  return engine.info.workers > 1 ? inWorkers(engine.info, cache) : inThisThread(engine);
 }
