@@ -73,6 +73,14 @@ describe('webgpu', () => {
     },
   );
 
+  (there ? test : test.skip)('tells memory that is full from other errors', async () => {
+    const { code, lines } = await playWebgpu('full memory');
+    expect(code).toBe(2);
+    expect(lines.slice(1)).toEqual([
+      "OutOfDeviceMemory: The GPU's memory is full. Take smaller batches, or another --engine.",
+    ]);
+  });
+
   (there ? test : test.skip)('says that the GPU was lost', async () => {
     const { code, lines } = await playWebgpu('a lost device');
     expect(code).toBe(2);

@@ -42,6 +42,14 @@ const scenarios: Record<string, () => Promise<void>> = {
     say(await sum());
   },
 
+  async 'full memory'() {
+    const size = Math.min(device().limits.maxBufferSize, 2 ** 30);
+    for (let gigabytes = 0; gigabytes < 1000; gigabytes++) {
+      device().createBuffer({ size, usage: GPUBufferUsage.STORAGE });
+    }
+    say(await sum());
+  },
+
   async 'a lost device'() {
     say(await sum());
     device().destroy();

@@ -1,6 +1,6 @@
 import { util, type BackendValues } from '@tensorflow/tfjs';
 import { WebGPUBackend, webgpu_util } from '@tensorflow/tfjs-backend-webgpu';
-import { messageOf, UserError } from '../../errors';
+import { messageOf, OutOfDeviceMemory, UserError } from '../../errors';
 
 const MEND = 'Take smaller batches, or another --engine.';
 
@@ -22,12 +22,15 @@ export class CheckedBackend extends WebGPUBackend {
     device.addEventListener('uncapturederror', (event) => {
       // Else Dawn prints it as well.
       event.preventDefault();
-      this.fail(`The GPU refused an operation: ${firstLine(event.error.message)}`);
+      // Dawn's classes are no globals here.
+      const full = event.error.constructor.name === 'GPUOutOfMemoryError';
+      if (full) this.failure ??= memoryIsFull();
+      else this.fail(`The GPU refused an operation: ${firstLine(event.error.message)}`);
     });
     void device.lost.then(({ message }) => this.fail(`The GPU was lost: ${firstLine(message)}`));
   }
 
-  /** @throws UserError if anything has gone wrong since the device was made. */
+  /** @throws UserError if anything has gone wrong since the device was made; OutOfDeviceMemory if it is full. */
   override async read(data: object): Promise<BackendValues> {
     this.demandHealth();
     try {
@@ -41,7 +44,10 @@ export class CheckedBackend extends WebGPUBackend {
     }
   }
 
-  /** @throws UserError if the device takes no buffer of a tensor's size, or has no memory left for it. */
+  /**
+   * @throws UserError if the device takes no buffer of a tensor's size; OutOfDeviceMemory if it has no memory left
+   *   for it.
+   */
   override uploadToGPU(data: object): void {
     const { shape, dtype } = this.tensorMap.get(data);
     const bytes = util.sizeFromShape(shape) * webgpu_util.GPUBytesPerElement(dtype);
@@ -57,7 +63,7 @@ export class CheckedBackend extends WebGPUBackend {
       super.uploadToGPU(data);
     } catch (error) {
       // Memory that is to be filled from here fails at once, with a RangeError.
-      throw error instanceof RangeError ? new UserError(`The GPU's memory is full. ${MEND}`) : error;
+      throw error instanceof RangeError ? memoryIsFull() : error;
     }
   }
 
@@ -68,6 +74,10 @@ export class CheckedBackend extends WebGPUBackend {
   private demandHealth(): void {
     if (this.failure) throw this.failure;
   }
+}
+
+function memoryIsFull(): OutOfDeviceMemory {
+  return new OutOfDeviceMemory(`The GPU's memory is full. ${MEND}`);
 }
 
 function inGiB(bytes: number): string {
