@@ -4,7 +4,9 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { cacheFolder } from './src/cache-folder';
-import { firstImages, loadCifar10, splitSha256, type Split } from './src/data/cifar10';
+import { loadCifar10, splitSha256 } from './src/data/cifar10';
+import { firstImages, type Split } from './src/data/dataset';
+import { loadDataset, type DatasetName } from './src/data/load';
 import { ENGINE_CHOICES, openCompute, type EngineChoice, type OpenedCompute } from './src/compute';
 import { probeEngine } from './src/compute/probe';
 import { measureRates } from './src/compute/rates';
@@ -17,12 +19,11 @@ import { announcement, workLeft } from './src/experiment/cost';
 import { runControl, runExperiment } from './src/experiment/experiment';
 import { isDone, judge } from './src/experiment/judge';
 import { holdFolder } from './src/experiment/lock';
+import { guarded, resultWriter } from './src/experiment/stored';
 import {
-  guarded,
   leftToFolder,
   openRunFolder,
   reopenRunFolder,
-  resultWriter,
   type OpenOptions,
   type RunFolder,
 } from './src/experiment/run-folder';
@@ -35,12 +36,24 @@ import {
   randomDirection,
   type Normalization,
 } from './src/landscape/directions';
-import { SIMPLE_VGG } from './src/model/architecture';
+import { PAPER_NETWORKS, SIMPLE_VGG, simpleVggWith } from './src/model/networks';
+import { runPaper } from './src/paper/experiment';
+import { openPaperFolder, reopenPaperFolder, type PaperFolder } from './src/paper/folder';
+import { judgePaper } from './src/paper/judge';
+import { paperMarkdown, paperText } from './src/paper/markdown';
+import {
+  largeBatchOf,
+  PAPER_PRESETS,
+  paperSettingsOf,
+  type PaperPreset,
+  type PaperSettings,
+} from './src/paper/settings';
 import { readDirection, readWeights } from './src/model/safetensors';
 import { demandMemory } from './src/memory';
 import { stderrProgress } from './src/progress';
 import { writeReport } from './src/experiment/write-report';
 import { parseReport, type EnvironmentReport } from './src/report/report';
+import { BATCH_STATISTICS } from './src/training/gradient';
 import { precision, short } from './src/verdict/claim';
 
 const EXIT_CODES = { PASS: 0, FAIL: 1, INCONCLUSIVE: 3 } as const;
@@ -70,6 +83,15 @@ type ReproduceOptions = ExperimentOptions & {
   sensitivityTraining?: boolean;
   tensorboard?: boolean;
 };
+
+type PaperOptions = CommonOptions &
+  Partial<Omit<PaperSettings, 'preset' | 'seed'>> & {
+    preset?: PaperPreset;
+    seed: number;
+    out?: string;
+    data?: string;
+    overwrite?: boolean;
+  };
 
 interface CurveOptions extends CommonOptions {
   weights: string;
@@ -112,7 +134,7 @@ function commandLine(): Command {
     .action(async (options: ReproduceOptions, { args }: Command) => {
       if (args.length > 0) {
         throw new UserError(
-          `unknown command '${args[0]}': there are control, report, curve and doctor (see --help).`,
+          `unknown command '${args[0]}': there are control, paper, report, curve and doctor (see --help).`,
         );
       }
       process.exitCode = await reproduce(options);
@@ -124,6 +146,41 @@ function commandLine(): Command {
         'how much do two runs of one method differ? The report of the same output folder holds it from then on',
     )
     .action(control);
+
+  common(program.command('paper'))
+    .description(
+      "the paper's own measurements: its networks trained by Adam with SB and LB, and their sharpness by Metric 2.1 " +
+        'in the full space and in a random subspace, in its Tables 2, 3 and 4',
+    )
+    .addOption(engineOption())
+    .addOption(
+      new Option(
+        '--preset <name>',
+        'scaled: a tenth of the data (default without a GPU); full: all of it',
+      ).choices(PAPER_PRESETS),
+    )
+    .option('--networks <list>', `of ${PAPER_NETWORKS.join(', ')} (default: C1)`, names())
+    .option('--seed <n>', 'decides every random draw', whole(), 42)
+    .option('--seeds <n>', 'trials from random starts (default: 3 for scaled, 5 for full)', whole())
+    .option('--out <dir>', 'where the results go (default: results/paper-<preset>-seed<seed>)')
+    .option('--data <dir>', "the folder of CIFAR-100's train.bin and test.bin, for C3 and C4")
+    .option('--overwrite', 'forget what an earlier run left in the output folder')
+    .optionsGroup("To change one of the preset's values:")
+    .option('--train-size <n>', 'train on the first n images', whole())
+    .option('--small-batch <n>', "SB's batch size", whole())
+    .option('--large-share <x>', "LB's batch size as a share of the training images", real())
+    .option('--learning-rate <x>', "Adam's learning rate", real())
+    .option('--epochs <n>', 'at most so many', whole())
+    .option('--patience <n>', 'epochs without improvement after which training ends', whole())
+    .option('--improvement <x>', 'share by which the loss must fall to count as improved', real())
+    .option('--sharpness-images <n>', 'measure sharpness on the first n training images', whole())
+    .addOption(
+      new Option('--statistics <name>', 'what batch norm normalizes by in Metric 2.1').choices(
+        BATCH_STATISTICS,
+      ),
+    )
+    .option('--dimension <n>', 'of the random subspace', whole())
+    .action(paper);
 
   common(program.command('report'))
     .description('write all of the report anew from what a folder holds, without training')
@@ -247,6 +304,46 @@ async function control({ seeds, ...options }: ExperimentOptions): Promise<void> 
   });
 }
 
+async function paper(options: PaperOptions): Promise<void> {
+  const { engine, preset, seed, out, data, overwrite, debug: _, ...changes } = options;
+  // Before anything is fetched, though without a GPU's say in the preset yet.
+  paperSettingsOf(preset ?? 'scaled', seed, changes);
+  await withCompute(engine, async ({ compute, skipped }) => {
+    const { name, gpu } = compute.info;
+    const settings = paperSettingsOf(preset ?? (gpu ? 'full' : 'scaled'), seed, changes);
+    if (!gpu && name !== 'webgpu') {
+      demandMemory(
+        name,
+        Math.max(...settings.networks.map((one) => largeBatchOf(settings, one))),
+        availableMemory(),
+      );
+    }
+    const path = out ?? join('results', `paper-${settings.preset}-seed${seed}`);
+    hold(path);
+    const beginning = { settings, environment: environmentOf(compute.info, skipped) };
+    const folder = openPaperFolder(path, beginning, { overwrite, say });
+    for (const line of skipped) say(`Skipped ${line}`);
+    say(`The paper's experiment, preset ${settings.preset}, seed ${seed}, ${describeEngine(compute.info)}.`);
+    const load = (dataset: DatasetName, split: Split) =>
+      loadDataset(dataset, split, { cache: cacheFolder(), folder: data }, say);
+    await runPaper({ compute, settings, folder, load, progress, signal: untilInterrupted() });
+    writePaper(folder);
+  });
+}
+
+function writePaper(folder: PaperFolder): void {
+  const report = judgePaper(folder);
+  folder.write('paper.md', paperMarkdown(report));
+  folder.write('paper.json', `${JSON.stringify(report, null, 2)}\n`);
+  say(`Report: ${join(folder.path, 'paper.md')} and paper.json`);
+  process.stdout.write(`${paperText(report)}\n`);
+  for (const { network, claims } of report.networks) {
+    for (const { id, verdict, reason } of claims) {
+      process.stdout.write(`claim: ${network} ${id}: ${verdict}: ${reason}\n`);
+    }
+  }
+}
+
 async function doctor({ json }: { json?: boolean }): Promise<void> {
   const diagnosis = await diagnose((name) => {
     say(`Trying ${name} …`);
@@ -261,6 +358,8 @@ async function rewriteReport(path: string, options: { tensorboard?: boolean }): 
     throw new UserError(`${path} holds neither an experiment nor a report.json.`);
   }
   hold(path);
+  const paperFolder = reopenPaperFolder(path, say);
+  if (paperFolder) return writePaper(paperFolder);
   const folder = reopenRunFolder(path, say);
   const report = folder ? judge(folder) : parseReport(readFileSync(file, 'utf8'), file);
   await writeReport(resultWriter(path), report, options);
@@ -319,7 +418,7 @@ function begin(
     train: firstImages(loadCifar10('train', cacheFolder(), say), settings.trainSize),
     test: loadCifar10('test', cacheFolder(), say),
   };
-  return { compute, architecture: SIMPLE_VGG, data, settings, folder, progress, signal };
+  return { compute, architecture: simpleVggWith(settings.dropout), data, settings, folder, progress, signal };
 }
 
 /** Keeps other processes out of a folder for as long as this one lives. */
@@ -412,6 +511,10 @@ function real() {
       throw new InvalidArgumentError('It must be a number.');
     return Number(text);
   };
+}
+
+function names() {
+  return (text: string) => text.split(',').map((name) => name.trim());
 }
 
 function numbers() {

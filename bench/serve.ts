@@ -5,17 +5,20 @@ import { computeOn } from '../src/compute';
 import type { Compute } from '../src/compute/compute';
 import { settled } from '../src/compute/settled';
 import { gatherBatch, sliceBatch } from '../src/data/batches';
-import { firstImages, loadCifar10, type Dataset } from '../src/data/cifar10';
+import { loadCifar10 } from '../src/data/cifar10';
+import { firstImages, type Dataset } from '../src/data/dataset';
 import { standardize } from '../src/data/standardize';
 import { openEngine } from '../src/engine';
 import type { Engine, EngineName } from '../src/engine/engine';
 import { messageOf } from '../src/errors';
 import { computeSharpnessCurve, evenAlphas } from '../src/landscape/curve';
 import { normalizeDirection, randomDirection } from '../src/landscape/directions';
-import { initialWeights, SIMPLE_VGG, simpleVgg } from '../src/model/architecture';
+import { initialWeights } from '../src/model/architecture';
+import { SIMPLE_VGG, simpleVgg } from '../src/model/networks';
 import { evaluator } from '../src/model/evaluator';
 import { permutation, randomStream } from '../src/random';
 import { EVALUATION_BATCH } from '../src/training/evaluate';
+import type { TrainingConfig } from '../src/training/train';
 import type { Message, Task } from './side';
 
 // This project's side of the benchmark: measures on one engine what it is asked for on stdin.
@@ -81,13 +84,12 @@ async function trainingSteps(
 ): Promise<number[]> {
   const [first, second, third, hidden] = [64, 128, 256, 512].map((channels) => Math.round(width * channels));
   const architecture = simpleVgg(`SimpleVGG ×${width}`, [first, second, third], hidden);
-  const config = {
+  const config: TrainingConfig = {
     batchSize: batch,
     epochs: 1,
     learningRate: 0.001,
-    momentum: 0.9,
-    weightDecay: 0,
-    dropout: 0,
+    schedule: 'cosine',
+    optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 0 },
     augment: false,
     testEvery: 1,
   };

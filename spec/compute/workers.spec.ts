@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { cacheFolder } from '../../src/cache-folder';
 import { inThisThread, type Compute } from '../../src/compute/compute';
 import { inWorkers } from '../../src/compute/workers';
-import { firstImages } from '../../src/data/cifar10';
+import { firstImages } from '../../src/data/dataset';
 import { Interrupted } from '../../src/errors';
 import { initialWeights } from '../../src/model/architecture';
 import { randomStream } from '../../src/random';
@@ -17,9 +17,8 @@ const CONFIG: TrainingConfig = {
   batchSize: 16,
   epochs: 3,
   learningRate: 0.05,
-  momentum: 0.9,
-  weightDecay: 0,
-  dropout: 0.5,
+  schedule: 'cosine',
+  optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 0 },
   augment: true,
   testEvery: 1,
 };

@@ -1,10 +1,11 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import { inThisThread } from '../../src/compute/compute';
-import { firstImages } from '../../src/data/cifar10';
+import { firstImages } from '../../src/data/dataset';
 import type { EngineName } from '../../src/engine/engine';
 import { computeSharpnessCurve, type Curve } from '../../src/landscape/curve';
 import { normalizeDirection, randomDirection } from '../../src/landscape/directions';
-import { initialWeights, SIMPLE_VGG } from '../../src/model/architecture';
+import { initialWeights } from '../../src/model/architecture';
+import { SIMPLE_VGG } from '../../src/model/networks';
 import { trainableNetwork } from '../../src/model/trainable';
 import { randomStream } from '../../src/random';
 import { describeEngines } from '../support/describe-engines';

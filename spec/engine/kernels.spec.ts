@@ -2,7 +2,7 @@ import { beforeAll, expect, jest, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import fc from 'fast-check';
-import type { Kernels } from '../../src/engine/engine';
+import type { Kernels, PoolWindow } from '../../src/engine/engine';
 import { softmaxCrossEntropy } from '../../src/engine/composed';
 import { relativeDistance } from '../../src/model/weights';
 import { describeEngines } from '../support/describe-engines';
@@ -21,6 +21,9 @@ interface Shape {
   side: number;
   inputs: number;
   outputs: number;
+  /** Side of a filter, and of a pooling window. */
+  filterSide: number;
+  window: PoolWindow;
   seed: number;
 }
 
@@ -30,6 +33,8 @@ const shapes: fc.Arbitrary<Shape> = fc.record({
   side: fc.integer({ min: 1, max: 5 }).map((half) => 2 * half),
   inputs: fc.integer({ min: 1, max: 20 }),
   outputs: fc.integer({ min: 1, max: 20 }),
+  filterSide: fc.constantFrom(1, 3, 5),
+  window: fc.constantFrom<PoolWindow[]>(2, 3),
   seed: fc.nat(10_000),
 });
 
@@ -84,9 +89,9 @@ describeEngines("the kernels against tfjs's own operations and gradients", (open
     tf.randomNormal(shape, 0, 1, 'float32', seed) as T;
 
   test('convolution and its two gradients', async () => {
-    await property(({ batch, side, inputs, outputs, seed }, close) => {
+    await property(({ batch, side, inputs, outputs, filterSide, seed }, close) => {
       const x = normal<Tensor4D>([batch, side, side, inputs], seed);
-      const filter = normal<Tensor4D>([3, 3, inputs, outputs], seed + 1);
+      const filter = normal<Tensor4D>([filterSide, filterSide, inputs, outputs], seed + 1);
       const dy = normal<Tensor4D>([batch, side, side, outputs], seed + 2);
       const conv = (a: Tensor, b: Tensor) => tf.conv2d(a as Tensor4D, b as Tensor4D, 1, 'same');
       const [y, [dx, dFilter]] = plainly(() => [conv(x, filter), tf.grads(conv)([x, filter], dy)] as const);
@@ -97,10 +102,15 @@ describeEngines("the kernels against tfjs's own operations and gradients", (open
   });
 
   test("a convolution's filter gradient over many images, with few channels and with many", async () => {
-    for (const inputs of [3, 17]) {
+    for (const [inputs, filterSide] of [
+      [3, 3],
+      [17, 3],
+      [3, 5],
+      [17, 5],
+    ]) {
       await checked((close) => {
         const x = normal<Tensor4D>([131, 4, 4, inputs], 1);
-        const filter = tf.ones<tf.Rank.R4>([3, 3, inputs, 5]);
+        const filter = tf.ones<tf.Rank.R4>([filterSide, filterSide, inputs, 5]);
         const dy = normal<Tensor4D>([131, 4, 4, 5], 2);
         const ofFilter = (w: Tensor) => tf.conv2d(x, w as Tensor4D, 1, 'same');
         const dFilter = plainly(() => tf.grad(ofFilter)(filter, dy));
@@ -156,49 +166,93 @@ describeEngines("the kernels against tfjs's own operations and gradients", (open
   });
 
   test('max-pooling and its gradient', async () => {
-    await property(({ batch, side, inputs, seed }, close) => {
+    await property(({ batch, side, inputs, window, seed }, close) => {
       const x = normal<Tensor4D>([batch, side, side, inputs], seed);
       const dy = normal<Tensor4D>([batch, side / 2, side / 2, inputs], seed + 1);
-      const plain = (a: Tensor) => tf.maxPool(a as Tensor4D, 2, 2, 'valid');
+      const plain = (a: Tensor) => tf.maxPool(a as Tensor4D, window, 2, 'same');
       const [y, dx] = plainly(() => [plain(x), tf.grad(plain)(x, dy)]);
-      const { output, saved } = kernels.maxPool(x);
+      const { output, saved } = kernels.maxPoolPass(x, window);
       close(output, y);
-      close(kernels.maxPoolGradient(dy, x.shape, output, saved), dx);
+      close(kernels.maxPool(x, window), y.clone());
+      close(kernels.maxPoolGradient(dy, x.shape, output, saved, window), dx);
     });
   });
 
   test('the first of several equal pixels of a window gets the gradient', async () => {
     await checked((close) => {
       const x = tf.tensor4d([1, 1, 2, 3, 1, 1, 3, 3], [1, 2, 4, 1]);
-      const { output, saved } = kernels.maxPool(x);
+      const { output, saved } = kernels.maxPoolPass(x, 2);
       const dy = tf.tensor4d([5, 7], [1, 1, 2, 1]);
       const expected = tf.tensor4d([5, 0, 0, 7, 0, 0, 0, 0], [1, 2, 4, 1]);
-      close(kernels.maxPoolGradient(dy, x.shape, output, saved), expected, 0);
+      close(kernels.maxPoolGradient(dy, x.shape, output, saved, 2), expected, 0);
+    });
+  });
+
+  test('a pixel that wins several overlapping windows gets the gradient of each', async () => {
+    await checked((close) => {
+      const x = tf.tensor4d([1, 1, 9, 1, 1, 1, 1, 1], [1, 2, 4, 1]);
+      const { output, saved } = kernels.maxPoolPass(x, 3);
+      const dy = tf.tensor4d([5, 7], [1, 1, 2, 1]);
+      const expected = tf.tensor4d([0, 0, 12, 0, 0, 0, 0, 0], [1, 2, 4, 1]);
+      close(kernels.maxPoolGradient(dy, x.shape, output, saved, 3), expected, 0);
     });
   });
 
   test("max-pooling's gradient needs no more of the output than its shape", async () => {
-    await property(({ batch, side, inputs, seed }, close) => {
+    await property(({ batch, side, inputs, window, seed }, close) => {
       const x = normal<Tensor4D>([batch, side, side, inputs], seed);
-      const { output, saved } = kernels.maxPool(x);
+      const { output, saved } = kernels.maxPoolPass(x, window);
       const dy = normal<Tensor4D>(output.shape, seed + 1);
       close(
-        kernels.maxPoolGradient(dy, x.shape, kernels.relu(output), saved),
-        kernels.maxPoolGradient(dy, x.shape, output, saved),
+        kernels.maxPoolGradient(dy, x.shape, kernels.relu(output), saved, window),
+        kernels.maxPoolGradient(dy, x.shape, output, saved, window),
         0,
       );
     });
   });
 
+  test("a tangent's pooling is the transpose of max-pooling's gradient, also where pixels are equal", async () => {
+    await property(({ batch, side, inputs, window, seed }, close) => {
+      // Whole numbers of which many are equal, so that most windows have several winners to choose from.
+      const x = normal<Tensor4D>([batch, side, side, inputs], seed).round<Tensor4D>();
+      const pass = kernels.maxPoolPass(x, window);
+      const dx = tf.randomUniform<tf.Rank.R4>(x.shape, 1, 2, 'float32', seed + 1);
+      const dy = tf.randomUniform<tf.Rank.R4>(pass.output.shape, 1, 2, 'float32', seed + 2);
+      const back = kernels.maxPoolGradient(dy, x.shape, pass.output, pass.saved, window);
+      const forth = kernels.maxPoolTangent(dx, x, pass, window);
+      close(dy.mul(forth).sum(), back.mul(dx).sum());
+      // The same image by image and channel by channel, where a wrong winner cannot hide in a sum.
+      close(dy.mul(forth).sum([1, 2]), back.mul(dx).sum([1, 2]));
+    });
+  });
+
+  test('max-pooling pools its input, as a tangent of itself, to its output', async () => {
+    await property(({ batch, side, inputs, window, seed }, close) => {
+      const x = normal<Tensor4D>([batch, side, side, inputs], seed);
+      const pass = kernels.maxPoolPass(x, window);
+      close(kernels.maxPoolTangent(x, x, pass, window), pass.output, 0);
+    });
+  });
+
+  test('a tangent is pooled at the first of several equal pixels', async () => {
+    await checked((close) => {
+      const x = tf.tensor4d([1, 1, 2, 3, 1, 1, 3, 3], [1, 2, 4, 1]);
+      const dx = tf.tensor4d([1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 4, 1]);
+      const pass = kernels.maxPoolPass(x, 2);
+      close(kernels.maxPoolTangent(dx, x, pass, 2), tf.tensor4d([1, 4], [1, 1, 2, 1]), 0);
+    });
+  });
+
   test('max-pooling and ReLU commute, forwards and backwards', async () => {
-    await property(({ batch, side, inputs, seed }, close) => {
+    await property(({ batch, side, inputs, window, seed }, close) => {
       const x = normal<Tensor4D>([batch, side, side, inputs], seed);
       const dy = normal<Tensor4D>([batch, side / 2, side / 2, inputs], seed + 1);
-      const reluFirst = (a: Tensor) => tf.maxPool(tf.relu(a) as Tensor4D, 2, 2, 'valid');
+      const reluFirst = (a: Tensor) => tf.maxPool(tf.relu(a) as Tensor4D, window, 2, 'same');
       const [y, theirs] = plainly(() => [reluFirst(x), tf.grad(reluFirst)(x, dy)]);
-      const pooled = kernels.maxPool(x);
+      const pooled = kernels.maxPoolPass(x, window);
       const output = kernels.relu(pooled.output);
-      const dx = kernels.maxPoolGradient(kernels.reluGradient(dy, output), x.shape, output, pooled.saved);
+      const dOutput = kernels.reluGradient(dy, output);
+      const dx = kernels.maxPoolGradient(dOutput, x.shape, output, pooled.saved, window);
       close(output, y, 0);
       close(dx, theirs);
     });
@@ -235,8 +289,9 @@ describeEngines("the kernels against tfjs's own operations and gradients", (open
     await property(({ batch, side, inputs, seed }, close) => {
       const x = normal<Tensor4D>([batch, side, side, inputs], seed);
       const bias = normal<Tensor1D>([inputs], seed + 1);
-      const sum = plainly(() => x.add(bias));
+      const [sum, total] = plainly(() => [x.add(bias), x.sum([0, 1, 2])]);
       close(kernels.addBias(x, bias), sum, 0);
+      close(kernels.biasGradient(x), total);
     });
   });
 
@@ -311,6 +366,36 @@ describeEngines("the kernels against tfjs's own operations and gradients", (open
             close(before, tf.tensor1d([1, -2]), 0);
             theta.dispose();
             v.dispose();
+          }),
+      ),
+      { numRuns: 20 },
+    );
+  });
+
+  test('a step of Adam is that of its definition', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.double({ min: 1e-4, max: 1, noNaN: true }),
+        fc.integer({ min: 1, max: 1000 }),
+        (eta, step) =>
+          checked((close) => {
+            const start = { theta: [1, -2], first: [0.5, 0], second: [0.1, 0.2], gradient: [3, -0.01] };
+            const [theta, first, second] = [start.theta, start.first, start.second].map((values) =>
+              kernels.variable(tf.tensor1d(values)),
+            );
+            const [beta1, beta2, epsilon] = [0.8, 0.99, 1e-3];
+            const constants = { beta1, beta2, epsilon };
+            kernels.adamStep(theta, first, second, tf.tensor1d(start.gradient), eta, step, constants);
+            const m = start.first.map((value, i) => beta1 * value + (1 - beta1) * start.gradient[i]);
+            const v = start.second.map((value, i) => beta2 * value + (1 - beta2) * start.gradient[i] ** 2);
+            const expected = start.theta.map((value, i) => {
+              const corrected = Math.sqrt(v[i] / (1 - beta2 ** step)) + epsilon;
+              return value - (eta * m[i]) / (1 - beta1 ** step) / corrected;
+            });
+            close(theta.read(), tf.tensor1d(expected));
+            close(first.read(), tf.tensor1d(m));
+            close(second.read(), tf.tensor1d(v));
+            for (const variable of [theta, first, second]) variable.dispose();
           }),
       ),
       { numRuns: 20 },

@@ -10,7 +10,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { firstImages } from '../../src/data/cifar10';
+import { firstImages } from '../../src/data/dataset';
 import { inThisThread } from '../../src/compute/compute';
 import type { Engine } from '../../src/engine/engine';
 import { Interrupted, UserError } from '../../src/errors';

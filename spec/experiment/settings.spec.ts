@@ -48,10 +48,9 @@ describe('presets', () => {
   test('train SB and LB alike but for batch size, epochs and learning rate', () => {
     for (const preset of PRESETS) {
       const settings = settingsOf(preset, 1, {});
-      const common = ({ momentum, weightDecay, dropout, augment }: ReturnType<typeof trainingConfig>) => ({
-        momentum,
-        weightDecay,
-        dropout,
+      const common = ({ optimizer, schedule, augment }: ReturnType<typeof trainingConfig>) => ({
+        optimizer,
+        schedule,
         augment,
       });
       expect(common(trainingConfig(settings, 'SB'))).toEqual(common(trainingConfig(settings, 'LB')));

@@ -4,12 +4,12 @@ import { inThisThread } from '../../src/compute/compute';
 import type { Engine } from '../../src/engine/engine';
 import { computeSharpnessCurve, evenAlphas, rise } from '../../src/landscape/curve';
 import { normalizeDirection, randomDirection, type Normalization } from '../../src/landscape/directions';
-import { SIMPLE_VGG } from '../../src/model/architecture';
+import { SIMPLE_VGG } from '../../src/model/networks';
 import { encodeSafetensors } from '../../src/model/safetensors';
 import { tensorNamed, type HostTensor, type Weights } from '../../src/model/weights';
 import { sha256 } from '../../src/sha256';
 import { evaluate } from '../../src/training/evaluate';
-import { trainRegime } from '../../src/training/train';
+import { trainRegime, type TrainingConfig } from '../../src/training/train';
 import { specEngine } from '../support/engine';
 import { sampleImages } from '../support/fixtures';
 
@@ -24,13 +24,12 @@ describe('the loss curve', () => {
   beforeAll(async () => {
     engine = await specEngine();
     // A little training makes running statistics and batch norm's parameters differ from their start.
-    const config = {
+    const config: TrainingConfig = {
       batchSize: 16,
       epochs: 2,
       learningRate: 0.01,
-      momentum: 0.9,
-      weightDecay: 0,
-      dropout: 0,
+      schedule: 'cosine',
+      optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 0 },
       augment: false,
       testEvery: 2,
     };

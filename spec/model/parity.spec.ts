@@ -5,13 +5,13 @@ import { standardize } from '../../src/data/standardize';
 import type { Engine } from '../../src/engine/engine';
 import { computeSharpnessCurve } from '../../src/landscape/curve';
 import { normalizeDirection } from '../../src/landscape/directions';
-import { isTrainable, SIMPLE_VGG, tensorSpecs } from '../../src/model/architecture';
+import { isTrainable, tensorSpecs } from '../../src/model/architecture';
+import { SIMPLE_VGG } from '../../src/model/networks';
 import { evaluator } from '../../src/model/evaluator';
 import { trainableNetwork } from '../../src/model/trainable';
 import { relativeDistance, type HostTensor, type Weights } from '../../src/model/weights';
-import { randomStream } from '../../src/random';
 import { evaluate } from '../../src/training/evaluate';
-import { sgd } from '../../src/training/sgd';
+import { optimizerFor } from '../../src/training/optimizer';
 import { trainStep } from '../../src/training/train';
 import { describeEngines } from '../support/describe-engines';
 import {
@@ -67,9 +67,8 @@ describeEngines('parity with PyTorch', (opened, engineName) => {
     tf.dispose([images, logits]);
     network.dispose();
     const { loss } = await evaluate(engine, SIMPLE_VGG, formulaWeights(), {
+      ...batch,
       count: batchSize,
-      images: batch.images,
-      labels: batch.labels,
     });
     const lossPerImage = reference.eval.lossPerImage.slice(0, batchSize);
     const theirLoss = lossPerImage.reduce((sum, value) => sum + value, 0) / batchSize;
@@ -90,7 +89,7 @@ describeEngines('parity with PyTorch', (opened, engineName) => {
       logits = await result.logits.data<'float32'>();
       const onHost = new Map<string, HostTensor>();
       for (const [name, gradient] of result.gradients) {
-        onHost.set(name, await network.toHost(name, engine.kernels.variable(gradient)));
+        onHost.set(name, await network.toHost(name, gradient));
       }
       gradients = onHost;
       after = await network.weights();
@@ -130,12 +129,11 @@ describeEngines('parity with PyTorch', (opened, engineName) => {
     beforeAll(async () => {
       const network = trainableNetwork(engine, SIMPLE_VGG, formulaWeights());
       const { lr, momentum, weight_decay: weightDecay } = step3;
-      const optimizer = sgd(engine, network, { momentum, weightDecay });
-      const noDropout = { rate: 0, random: randomStream(0) };
+      const optimizer = optimizerFor(engine, network, { kind: 'sgd', momentum, weightDecay });
       losses = [];
       for (const from of [0, batchSize, 2 * batchSize]) {
         const batch = sampleBatch(from, from + batchSize);
-        losses.push(await trainStep(engine, network, optimizer, batch, lr, noDropout));
+        losses.push(await trainStep(engine, network, optimizer, batch, lr));
       }
       after = await network.weights();
     });

@@ -33,13 +33,11 @@ describe('a pass in training mode', () => {
   async function pass(weights: Weights, dropoutSeed?: number): Promise<{ loss: number; gradient: Weights }> {
     const network = trainableNetwork(engine, TINY_VGG, weights);
     const labels = tf.tensor1d(Int32Array.from(batch.labels), 'int32');
-    const dropout = dropoutSeed === undefined ? undefined : { rate: 0.5, random: randomStream(dropoutSeed) };
+    const dropout = dropoutSeed === undefined ? undefined : randomStream(dropoutSeed);
     const { gradients, logits } = await network.pass(standardize(engine, batch), labels, dropout);
     const gradient = new Map<string, HostTensor>();
     for (const [name, tensor] of gradients) {
-      const variable = engine.kernels.variable(tensor);
-      gradient.set(name, await network.toHost(name, variable));
-      variable.dispose();
+      gradient.set(name, await network.toHost(name, tensor));
       tensor.dispose();
     }
     const loss = crossEntropy((await logits.array()) as number[][]);

@@ -1,36 +1,45 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Batch } from '../../src/data/batches';
-import { IMAGE_BYTES, type Dataset } from '../../src/data/cifar10';
-import { SIMPLE_VGG, tensorSpecs } from '../../src/model/architecture';
+import { sliceBatch, type Batch } from '../../src/data/batches';
+import { CIFAR10 } from '../../src/data/cifar10';
+import { datasetOf, imageBytes, type Dataset, type ImageKind } from '../../src/data/dataset';
+import { tensorSpecs, type Architecture } from '../../src/model/architecture';
+import { SIMPLE_VGG } from '../../src/model/networks';
 import { formulaTensor, formulaWeights as weightsByFormula } from '../../src/model/formula';
 import { decodeSafetensors } from '../../src/model/safetensors';
 import type { HostTensor, Weights } from '../../src/model/weights';
+import { randomStream } from '../../src/random';
 
 const FOLDER = join(__dirname, '../../fixtures');
 
 /** The first 64 training images of CIFAR-10. */
 export function sampleImages(): Dataset {
   const bytes = readFileSync(join(FOLDER, 'cifar10-sample.bin'));
-  const record = 1 + IMAGE_BYTES;
-  const count = bytes.length / record;
-  const images = new Uint8Array(count * IMAGE_BYTES);
-  const labels = new Uint8Array(count);
-  for (let i = 0; i < count; i++) {
-    labels[i] = bytes[i * record];
-    images.set(bytes.subarray(i * record + 1, (i + 1) * record), i * IMAGE_BYTES);
+  const perImage = imageBytes(CIFAR10);
+  const record = 1 + perImage;
+  const sample = datasetOf(CIFAR10, new Uint8Array(bytes.length));
+  for (let i = 0; i < sample.count; i++) {
+    sample.labels[i] = bytes[i * record];
+    sample.images.set(bytes.subarray(i * record + 1, (i + 1) * record), i * perImage);
   }
-  return { count, images, labels };
+  return sample;
+}
+
+/** Images of 9x9 pixels of two channels, all different, in seven classes: the shape of no data set. */
+export function oddImages(count: number): Dataset {
+  const kind: ImageKind = { side: 9, channels: 2, classes: 7, mean: [0.25, 0.5], deviation: [0.2, 0.4] };
+  const random = randomStream(1, 'odd images');
+  return {
+    kind,
+    count,
+    images: Uint8Array.from({ length: count * imageBytes(kind) }, () => random.bits() & 255),
+    labels: Uint8Array.from({ length: count }, (_, index) => index % kind.classes),
+  };
 }
 
 /** The named images of the sample as a batch. */
 export function sampleBatch(from: number, to: number): Batch {
-  const { images, labels } = sampleImages();
-  return {
-    images: images.slice(from * IMAGE_BYTES, to * IMAGE_BYTES),
-    labels: labels.slice(from, to),
-    size: to - from,
-  };
+  return sliceBatch(sampleImages(), from, to);
 }
 
 interface PyTorchCurve {
@@ -95,4 +104,117 @@ interface ScipyStatistics {
 /** What SciPy and NumPy say of intervals, tests, power and fits. */
 export function scipyStatistics(): ScipyStatistics {
   return fixtureJson('scipy-statistics.json') as ScipyStatistics;
+}
+
+/** What fixtures/make_networks_reference.py got from PyTorch for the paper's networks. */
+export interface NetworksReference {
+  readonly images: number;
+  /** The bytes of F1's images are hashed numbers under this salt. */
+  readonly digits: { readonly salt: number };
+  readonly adam: { readonly lr: number };
+  /** Tensors of each state_dict, by name, with their shapes. */
+  readonly architectures: Readonly<
+    Record<string, { readonly trainable: number; readonly tensors: Readonly<Record<string, number[]>> }>
+  >;
+  readonly results: Readonly<Record<string, NetworkResults>>;
+  /** Named as "C1.trainGrad.features.0.weight"; large ones are stored by every few elements. */
+  readonly tensors: ReadonlyMap<string, HostTensor>;
+}
+
+/** Of one network; groups of tensors are evalGrad, trainGrad, running and adamChange. */
+export interface NetworkResults {
+  /** Of all tensors, one behind the other. */
+  readonly parametersSha256: string;
+  readonly losses: {
+    readonly eval: number;
+    readonly evalPerImage: number[];
+    readonly train: number;
+    readonly adam: number[];
+  };
+  /** Of the tensors that are not stored whole, one in how many elements is. */
+  readonly every: Readonly<Record<string, number>>;
+  /** Of whole tensors, by group and name. */
+  readonly norms: Readonly<Record<string, Readonly<Record<string, number>>>>;
+}
+
+export function networksReference(): NetworksReference {
+  const json = fixtureJson('networks-reference.json') as NetworksReference;
+  const { tensors } = decodeSafetensors(readFileSync(join(FOLDER, 'networks-reference.safetensors')));
+  return { ...json, tensors };
+}
+
+interface KeskarBox {
+  epsilon: number;
+  phi: number;
+}
+interface KeskarResults {
+  loss: number;
+  keskar: { full: KeskarBox[]; subspace: { centre: number[]; boxes: KeskarBox[] } };
+}
+
+/** The rise of the loss where the weights take a step. */
+interface Rise {
+  rise: number;
+  risePerImage: number[];
+}
+/** Vectors are of all trainable parameters, tensor behind tensor. */
+interface Curvature {
+  loss: number;
+  gradientNorm: number;
+  hessian: { topEigenvalues: number[]; trace: number; signsVariance: number };
+  quadraticForms: number[];
+  hessianProducts: number[][];
+  sam: Rise;
+  adaptiveSam: Rise;
+}
+
+/** What PyTorch's double backward says of curvature and ascent: see fixtures/make_sharpness_reference.py. */
+export function sharpnessReference() {
+  return fixtureJson('sharpness-reference.json') as {
+    network: { widths: [number, number, number]; hidden: number };
+    images: number;
+    /** Directions are tensors by formula, each under the salt plus the direction's number. */
+    directions: { salt: number; count: number };
+    samRho: number;
+    adaptiveSamRho: number;
+    fixed: Curvature;
+    softmaxRegression: { loss: number; gradientNorm: number; topEigenvalue: number; trace: number };
+    gradientNoise: {
+      batches: number;
+      batch: number;
+      meanSquaredNorm: number;
+      covarianceTrace: number;
+      squaredNormOfMean: number;
+    };
+  };
+}
+
+/** One linear layer on CIFAR-10's pixels, whose Hessian has a closed form. */
+export function softmaxRegression(): Architecture {
+  const { channels, side, classes } = CIFAR10;
+  return {
+    name: 'softmax regression',
+    layers: [
+      { kind: 'flatten', channels, side },
+      {
+        kind: 'linear',
+        name: 'classifier.0',
+        inputs: channels * side * side,
+        outputs: classes,
+        relu: false,
+      },
+    ],
+  };
+}
+
+/** What SciPy's L-BFGS-B finds with PyTorch's gradients: see fixtures/make_sharpness_reference.py. */
+export function keskarReference() {
+  return fixtureJson('sharpness-reference.json') as {
+    network: { widths: number[]; hidden: number };
+    images: number;
+    /** The dimension of the subspace, and the salt of the hashed numbers that its matrix is made of. */
+    keskar: { subspace: number; salt: number };
+    fixed: KeskarResults;
+    batch: KeskarResults;
+  };
 }

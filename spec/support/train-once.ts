@@ -1,9 +1,9 @@
 import { encodeSafetensors } from '../../src/model/safetensors';
-import { SIMPLE_VGG } from '../../src/model/architecture';
+import { SIMPLE_VGG } from '../../src/model/networks';
 import { computeSharpnessCurve } from '../../src/landscape/curve';
 import { normalizeDirection, randomDirection } from '../../src/landscape/directions';
 import { sha256 } from '../../src/sha256';
-import { trainRegime } from '../../src/training/train';
+import { trainRegime, type TrainingConfig } from '../../src/training/train';
 import { inThisThread } from '../../src/compute/compute';
 import { specEngine } from './engine';
 import { sampleImages } from './fixtures';
@@ -12,13 +12,12 @@ import { sampleImages } from './fixtures';
 export async function trainOnce(seed: number): Promise<string> {
   const engine = await specEngine();
   const images = sampleImages();
-  const config = {
+  const config: TrainingConfig = {
     batchSize: 24,
     epochs: 2,
     learningRate: 0.02,
-    momentum: 0.9,
-    weightDecay: 5e-4,
-    dropout: 0.5,
+    schedule: 'cosine',
+    optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 5e-4 },
     augment: true,
     testEvery: 1,
   };

@@ -2,11 +2,11 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import type { Engine } from '../../src/engine/engine';
 import { Interrupted, UserError } from '../../src/errors';
-import { initialWeights, isTrainable, tensorSpecs } from '../../src/model/architecture';
+import { initialWeights, isTrainable, tensorSpecs, type Architecture } from '../../src/model/architecture';
 import { trainableNetwork } from '../../src/model/trainable';
-import { randomStream } from '../../src/random';
+import { randomStream, type RandomStream } from '../../src/random';
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/training/checkpoint';
-import { sgd } from '../../src/training/sgd';
+import { optimizerFor } from '../../src/training/optimizer';
 import { trainRegime, trainStep, type TrainingConfig } from '../../src/training/train';
 import { TINY_VGG } from '../support/arbitraries';
 import { specEngine } from '../support/engine';
@@ -19,11 +19,16 @@ const CONFIG: TrainingConfig = {
   batchSize: 24,
   epochs: 4,
   learningRate: 0.02,
-  momentum: 0.9,
-  weightDecay: 5e-4,
-  dropout: 0.5,
+  schedule: 'cosine',
+  optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 5e-4 },
   augment: true,
   testEvery: 2,
+};
+
+const PLAIN = { kind: 'sgd', momentum: 0.9, weightDecay: 0 } as const;
+const WITHOUT_DROPOUT: Architecture = {
+  ...TINY_VGG,
+  layers: TINY_VGG.layers.map((layer) => ({ ...layer, dropout: 0 })),
 };
 
 describe('training', () => {
@@ -44,18 +49,27 @@ describe('training', () => {
     expect((await train({}, 43)).weights).not.toEqual((await train()).weights);
   });
 
-  test.each([{ batchSize: 32 }, { dropout: 0 }, { augment: false }, { weightDecay: 0 }, { momentum: 0.5 }])(
-    'ends elsewhere with %j',
-    async (changes) => {
-      expect((await train(changes)).weights).not.toEqual((await train()).weights);
-    },
-  );
+  test.each<Partial<TrainingConfig>>([
+    { batchSize: 32 },
+    { augment: false },
+    { schedule: 'constant' },
+    { optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 0 } },
+    { optimizer: { kind: 'sgd', momentum: 0.5, weightDecay: 5e-4 } },
+    { optimizer: { kind: 'adam', weightDecay: 5e-4 } },
+  ])('ends elsewhere with %j', async (changes) => {
+    expect((await train(changes)).weights).not.toEqual((await train()).weights);
+  });
+
+  test('ends elsewhere without dropout', async () => {
+    const { weights } = await trainRegime(engine, WITHOUT_DROPOUT, data, CONFIG, 42);
+    expect(weights).not.toEqual((await train()).weights);
+  });
 
   test('begins both regimes at the same weights, whatever the batch size', async () => {
     // A learning rate too small to change a float32.
     const [small, large] = [
-      await train({ batchSize: 8, learningRate: 1e-30, weightDecay: 0 }),
-      await train({ batchSize: 64, learningRate: 1e-30, weightDecay: 0 }),
+      await train({ batchSize: 8, learningRate: 1e-30, optimizer: PLAIN }),
+      await train({ batchSize: 64, learningRate: 1e-30, optimizer: PLAIN }),
     ];
     for (const name of ['features.0.weight', 'classifier.0.weight', 'classifier.3.bias']) {
       expect(small.weights.get(name)).toEqual(large.weights.get(name));
@@ -70,8 +84,8 @@ describe('training', () => {
       const seen = new Map<number, number[]>();
       const onStep = ({ epoch, loss }: { epoch: number; loss: number }) =>
         void seen.set(epoch, [...(seen.get(epoch) ?? []), loss]);
-      const still = { ...CONFIG, epochs: 2, learningRate: 1e-30, weightDecay: 0, dropout: 0, augment: false };
-      await trainRegime(engine, TINY_VGG, data, still, seed, { onStep });
+      const still = { ...CONFIG, epochs: 2, learningRate: 1e-30, optimizer: PLAIN, augment: false };
+      await trainRegime(engine, WITHOUT_DROPOUT, data, still, seed, { onStep });
       return seen;
     };
     const seen = await losses(42);
@@ -80,7 +94,8 @@ describe('training', () => {
   });
 
   test('brings the loss down', async () => {
-    const { history } = await train({ epochs: 30, dropout: 0, augment: false, testEvery: 30 });
+    const config = { ...CONFIG, epochs: 30, augment: false, testEvery: 30 };
+    const { history } = await trainRegime(engine, WITHOUT_DROPOUT, data, config, 42);
     expect(history.at(-1)!.trainingModeLoss).toBeLessThan(0.5 * history[0].trainingModeLoss);
   });
 
@@ -126,18 +141,19 @@ describe('training', () => {
   });
 
   test.each([
-    ['crops and flips', { augment: true, dropout: 0 }],
-    ['drops', { augment: false, dropout: 0.5 }],
-  ])('%s anew in each step', async (_, changes) => {
+    ['crops and flips', { augment: true }, WITHOUT_DROPOUT],
+    ['drops', { augment: false }, TINY_VGG],
+  ])('%s anew in each step', async (_, changes, architecture) => {
     const one = sampleImages();
     const repeated = {
+      kind: one.kind,
       count: 48,
       images: Uint8Array.from({ length: 48 * 3072 }, (_unused, i) => one.images[i % 3072]),
       labels: new Uint8Array(48).fill(one.labels[0]),
     };
     const losses: number[] = [];
-    const still = { ...CONFIG, ...changes, epochs: 1, learningRate: 0, weightDecay: 0 };
-    await trainRegime(engine, TINY_VGG, { train: repeated, test: images }, still, 1, {
+    const still = { ...CONFIG, ...changes, epochs: 1, learningRate: 0, optimizer: PLAIN };
+    await trainRegime(engine, architecture, { train: repeated, test: images }, still, 1, {
       onStep: ({ loss }) => losses.push(loss),
     });
     expect(losses).toHaveLength(2);
@@ -147,7 +163,7 @@ describe('training', () => {
   test('with another batch order starts at the same weights and takes another way', async () => {
     const [one, other] = [await train(), await train({ batchOrder: 1 })];
     expect(one.weights).not.toEqual(other.weights);
-    const still = { learningRate: 0, weightDecay: 0 };
+    const still = { learningRate: 0, optimizer: PLAIN };
     const [start, otherStart] = [await train(still), await train({ ...still, batchOrder: 1 })];
     for (const { name } of tensorSpecs(TINY_VGG).filter(isTrainable)) {
       expect(otherStart.weights.get(name)).toEqual(start.weights.get(name));
@@ -156,7 +172,10 @@ describe('training', () => {
   });
 
   test('stops where the loss is no number, naming epoch, step and batch size', async () => {
-    const diverging = train({ learningRate: 1e20, momentum: 0 });
+    const diverging = train({
+      learningRate: 1e20,
+      optimizer: { kind: 'sgd', momentum: 0, weightDecay: 5e-4 },
+    });
     await expect(diverging).rejects.toThrow(UserError);
     await expect(diverging).rejects.toThrow(
       /The loss became (NaN|Infinity) in epoch 1, step \d at batch size 24/,
@@ -165,9 +184,8 @@ describe('training', () => {
 
   test('leaks no tensor in a step, nor in a whole training', async () => {
     const network = trainableNetwork(engine, TINY_VGG, initialWeights(TINY_VGG, randomStream(1)));
-    const optimizer = sgd(engine, network, CONFIG);
-    const step = () =>
-      trainStep(engine, network, optimizer, sampleBatch(0, 16), 0.01, { rate: 0.5, random: randomStream(1) });
+    const optimizer = optimizerFor(engine, network, CONFIG.optimizer);
+    const step = () => trainStep(engine, network, optimizer, sampleBatch(0, 16), 0.01, randomStream(1));
     await step();
     const { numTensors, numDataBuffers } = tf.memory();
     await step();
@@ -182,20 +200,17 @@ describe('training', () => {
 
   test('drops activations with the rate given and keeps their expectation', async () => {
     const initial = initialWeights(TINY_VGG, randomStream(1));
-    const lossAt = async (rate: number, seed: number) => {
+    const lossAt = async (dropout?: RandomStream) => {
       const network = trainableNetwork(engine, TINY_VGG, initial);
-      const optimizer = sgd(engine, network, CONFIG);
-      const loss = await trainStep(engine, network, optimizer, sampleBatch(0, 16), 0, {
-        rate,
-        random: randomStream(seed),
-      });
+      const optimizer = optimizerFor(engine, network, CONFIG.optimizer);
+      const loss = await trainStep(engine, network, optimizer, sampleBatch(0, 16), 0, dropout);
       optimizer.dispose();
       network.dispose();
       return loss;
     };
-    const without = await lossAt(0, 0);
+    const without = await lossAt();
     const losses: number[] = [];
-    for (let seed = 0; seed < 100; seed++) losses.push(await lossAt(0.5, seed));
+    for (let seed = 0; seed < 100; seed++) losses.push(await lossAt(randomStream(seed)));
     const mean = losses.reduce((a, b) => a + b) / losses.length;
     expect(losses[1]).not.toBe(losses[2]);
     // Cross entropy is convex in the logits, so that noise of mean 0 can only add a little.

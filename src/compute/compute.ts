@@ -1,8 +1,10 @@
-import type { Dataset, Split } from '../data/cifar10';
+import type { Dataset, Split } from '../data/dataset';
 import type { Engine, EngineInfo } from '../engine/engine';
 import type { Architecture } from '../model/architecture';
 import type { Weights } from '../model/weights';
 import { evaluateImages, type EvaluationOptions, type ImageResults } from '../training/evaluate';
+import { lossGradient, type GradientOptions, type LossGradient } from '../training/gradient';
+import { hessianProduct, type HessianOptions, type HessianProduct } from '../training/hessian';
 import {
   trainRegime,
   type TrainingConfig,
@@ -11,7 +13,7 @@ import {
   type TrainingState,
 } from '../training/train';
 
-/** The two kinds of work that take long, wherever they are done. Figures do not depend on where. */
+/** The kinds of work that take long, wherever they are done. Figures do not depend on where. */
 export interface Compute {
   readonly info: EngineInfo;
   /** See {@link trainRegime}. Up to `info.workers` trainings run side by side; more wait for their turn. */
@@ -30,6 +32,21 @@ export interface Compute {
     dataset: Dataset,
     options?: EvaluationOptions,
   ): Promise<ImageResults>;
+  /** See {@link lossGradient}. One call is shared among all workers. */
+  lossGradient(
+    architecture: Architecture,
+    weights: Weights,
+    dataset: Dataset,
+    options: GradientOptions,
+  ): Promise<LossGradient>;
+  /** See {@link hessianProduct}. One call is shared among all workers. */
+  hessianProduct(
+    architecture: Architecture,
+    weights: Weights,
+    dataset: Dataset,
+    direction: Weights,
+    options: HessianOptions,
+  ): Promise<HessianProduct>;
   /** Ends what may still be under way in other threads. */
   close(): Promise<void>;
 }
@@ -40,6 +57,8 @@ export function inThisThread(engine: Engine): Compute {
     info: { ...engine.info, workers: 1 },
     train: (...job) => trainRegime(engine, ...job),
     evaluateImages: (...job) => evaluateImages(engine, ...job),
+    lossGradient: (...job) => lossGradient(engine, ...job),
+    hessianProduct: (...job) => hessianProduct(engine, ...job),
     close: () => Promise.resolve(),
   };
 }

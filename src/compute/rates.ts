@@ -1,6 +1,8 @@
-import { IMAGE_BYTES, type Dataset } from '../data/cifar10';
+import { CIFAR10 } from '../data/cifar10';
+import { imageBytes, type Dataset } from '../data/dataset';
 import { Interrupted } from '../errors';
-import { initialWeights, SIMPLE_VGG } from '../model/architecture';
+import { initialWeights } from '../model/architecture';
+import { SIMPLE_VGG } from '../model/networks';
 import { randomStream } from '../random';
 import type { TrainingConfig } from '../training/train';
 import type { Compute } from './compute';
@@ -41,9 +43,8 @@ async function trainingRate(compute: Compute, batchSize: number): Promise<number
     batchSize,
     epochs: 1000,
     learningRate: 0.001,
-    momentum: 0.9,
-    weightDecay: 0,
-    dropout: 0,
+    schedule: 'cosine',
+    optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 0 },
     augment: false,
     testEvery: 1000,
   };
@@ -86,6 +87,6 @@ async function evaluationRate(compute: Compute, images: number): Promise<number>
 
 function noise(count: number): Dataset {
   const random = randomStream(0, 'noise');
-  const images = Uint8Array.from({ length: count * IMAGE_BYTES }, () => random.bits() & 255);
-  return { count, images, labels: new Uint8Array(count) };
+  const images = Uint8Array.from({ length: count * imageBytes(CIFAR10) }, () => random.bits() & 255);
+  return { kind: CIFAR10, count, images, labels: new Uint8Array(count) };
 }

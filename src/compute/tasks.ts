@@ -1,7 +1,8 @@
-import type { Dataset, Split } from '../data/cifar10';
+import type { Dataset, Split } from '../data/dataset';
 import type { EngineName } from '../engine/engine';
 import type { Architecture } from '../model/architecture';
 import type { Weights } from '../model/weights';
+import type { BatchStatistics } from '../training/gradient';
 import type { EpochRecord, TrainingConfig, TrainingState } from '../training/train';
 
 /** What a worker thread is told with every task. */
@@ -24,6 +25,16 @@ export interface EvaluationTask extends TaskSetting {
   readonly architecture: Architecture;
   readonly weights: Weights;
   readonly dataset: Dataset;
+}
+
+export interface GradientTask extends EvaluationTask {
+  readonly statistics: BatchStatistics;
+  readonly batchSize: number;
+}
+
+export interface HessianTask extends EvaluationTask {
+  readonly direction: Weights;
+  readonly batchSize: number;
 }
 
 /** What a worker thread says while it works. */

@@ -1,13 +1,13 @@
-import type { Batch } from '../data/batches';
-import { IMAGE_BYTES } from '../data/cifar10';
+import { sliceBatch } from '../data/batches';
+import { CIFAR10 } from '../data/cifar10';
+import { imageBytes, type Dataset } from '../data/dataset';
 import type { Engine } from '../engine/engine';
 import { UserError } from '../errors';
-import { simpleVgg } from '../model/architecture';
 import { formulaWeights, hashed } from '../model/formula';
+import { simpleVgg } from '../model/networks';
 import { trainableNetwork } from '../model/trainable';
-import { randomStream } from '../random';
 import { evaluate } from '../training/evaluate';
-import { sgd } from '../training/sgd';
+import { optimizerFor } from '../training/optimizer';
 import { trainStep } from '../training/train';
 import reference from './trial-reference.json';
 
@@ -23,16 +23,15 @@ export async function tryTraining(engine: Engine): Promise<void> {
   const { learningRate, momentum, trainingLosses, evaluationLoss } = reference;
   const [first, second, third] = reference.widths;
   const architecture = simpleVgg('trial', [first, second, third], reference.hidden);
-  const batch = formulaBatch(reference.images, reference.imageSalt);
+  const dataset = formulaImages(reference.images, reference.imageSalt);
+  const batch = sliceBatch(dataset, 0, dataset.count);
   const network = trainableNetwork(engine, architecture, formulaWeights(architecture));
-  const optimizer = sgd(engine, network, { momentum, weightDecay: 0 });
-  const withoutDropout = { rate: 0, random: randomStream(0) };
+  const optimizer = optimizerFor(engine, network, { kind: 'sgd', momentum, weightDecay: 0 });
   try {
     for (const [step, loss] of trainingLosses.entries()) {
-      const ours = await trainStep(engine, network, optimizer, batch, learningRate, withoutDropout);
+      const ours = await trainStep(engine, network, optimizer, batch, learningRate);
       demandClose(`training step ${step + 1}`, ours, loss);
     }
-    const dataset = { count: batch.size, images: batch.images, labels: batch.labels };
     const evaluation = await evaluate(engine, architecture, await network.weights(), dataset);
     demandClose('evaluation', evaluation.loss, evaluationLoss);
   } finally {
@@ -50,10 +49,12 @@ function demandClose(what: string, ours: number, theirs: number): void {
 }
 
 /** Images and labels by formula. */
-function formulaBatch(size: number, salt: number): Batch {
+function formulaImages(count: number, salt: number): Dataset {
+  const length = count * imageBytes(CIFAR10);
   return {
-    images: Uint8Array.from({ length: size * IMAGE_BYTES }, (_, index) => 256 * hashed(index, 0, salt)),
-    labels: Uint8Array.from({ length: size }, (_, index) => index % 10),
-    size,
+    kind: CIFAR10,
+    count,
+    images: Uint8Array.from({ length }, (_, index) => 256 * hashed(index, 0, salt)),
+    labels: Uint8Array.from({ length: count }, (_, index) => index % CIFAR10.classes),
   };
 }

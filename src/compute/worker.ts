@@ -3,8 +3,17 @@ import { openEngine } from '../engine';
 import type { Engine } from '../engine/engine';
 import { Interrupted } from '../errors';
 import { evaluateImages, type ImageResults } from '../training/evaluate';
+import { lossGradient, type LossGradient } from '../training/gradient';
+import { hessianProduct, type HessianProduct } from '../training/hessian';
 import { trainRegime, type TrainingResult } from '../training/train';
-import type { EvaluationTask, TaskEvent, TaskSetting, TrainingTask } from './tasks';
+import type {
+  EvaluationTask,
+  GradientTask,
+  HessianTask,
+  TaskEvent,
+  TaskSetting,
+  TrainingTask,
+} from './tasks';
 
 // The program of a worker thread: does tasks one after the other on an engine of its own.
 
@@ -66,4 +75,22 @@ async function evaluate(task: EvaluationTask): Promise<ImageResults> {
   );
 }
 
-worker({ train, evaluate });
+async function gradient(task: GradientTask): Promise<LossGradient> {
+  const { architecture, weights, dataset, statistics, batchSize } = task;
+  const engine = await engineOf(task);
+  const onImages = (images: number) => emit({ kind: 'images', images });
+  return interruptibly(task, (signal) =>
+    lossGradient(engine, architecture, weights, dataset, { statistics, batchSize, onImages, signal }),
+  );
+}
+
+async function hessian(task: HessianTask): Promise<HessianProduct> {
+  const { architecture, weights, dataset, direction, batchSize } = task;
+  const engine = await engineOf(task);
+  const onImages = (images: number) => emit({ kind: 'images', images });
+  return interruptibly(task, (signal) =>
+    hessianProduct(engine, architecture, weights, dataset, direction, { batchSize, onImages, signal }),
+  );
+}
+
+worker({ train, evaluate, gradient, hessian });

@@ -1,13 +1,23 @@
 import { join } from 'node:path';
 import { pool, type Pool } from 'workerpool';
-import { imagesBetween, type Dataset } from '../data/cifar10';
+import { imagesBetween, type Dataset } from '../data/dataset';
 import type { EngineInfo } from '../engine/engine';
 import { Interrupted, messageOf, UserError } from '../errors';
 import { EVALUATION_BATCH, type ImageResults } from '../training/evaluate';
+import type { LossGradient } from '../training/gradient';
+import type { HessianProduct } from '../training/hessian';
 import { Diverged, type TrainingResult } from '../training/train';
+import { weightedSum } from '../model/weights';
 import type { Compute } from './compute';
 import { settled } from './settled';
-import type { EvaluationTask, TaskEvent, TaskSetting, TrainingTask } from './tasks';
+import type {
+  EvaluationTask,
+  GradientTask,
+  HessianTask,
+  TaskEvent,
+  TaskSetting,
+  TrainingTask,
+} from './tasks';
 
 /** In worker threads, each with an engine of its own: trainings side by side, evaluations shared among them. */
 export function inWorkers(info: EngineInfo, cache: string): Compute {
@@ -38,7 +48,7 @@ export function inWorkers(info: EngineInfo, cache: string): Compute {
 
     async evaluateImages(architecture, weights, dataset, { onImages, signal } = {}) {
       const results = await settled(
-        partsOf(share(dataset), info.workers).map((part) => {
+        partsOf(share(dataset), info.workers, EVALUATION_BATCH).map((part) => {
           const task: EvaluationTask = { ...setting(), architecture, weights, dataset: part };
           return perform<ImageResults>(workers, 'evaluate', task, signal, async (event) => {
             if (event.kind === 'images') onImages?.(event.images);
@@ -56,9 +66,63 @@ export function inWorkers(info: EngineInfo, cache: string): Compute {
       return { losses, correct };
     },
 
+    async lossGradient(architecture, weights, dataset, { statistics, batchSize, onImages, signal }) {
+      const parts = partsOf(share(dataset), info.workers, batchSize);
+      const results = await settled(
+        parts.map((part) => {
+          const task: GradientTask = {
+            ...setting(),
+            architecture,
+            weights,
+            dataset: part,
+            statistics,
+            batchSize,
+          };
+          return perform<LossGradient>(workers, 'gradient', task, signal, async (event) => {
+            if (event.kind === 'images') onImages?.(event.images);
+          });
+        }),
+      );
+      const shares = parts.map(({ count }) => count / dataset.count);
+      return meanGradient(results, shares);
+    },
+
+    async hessianProduct(architecture, weights, dataset, direction, { batchSize, onImages, signal }) {
+      const parts = partsOf(share(dataset), info.workers, batchSize);
+      const results = await settled(
+        parts.map((part) => {
+          const task: HessianTask = {
+            ...setting(),
+            architecture,
+            weights,
+            dataset: part,
+            direction,
+            batchSize,
+          };
+          return perform<HessianProduct>(workers, 'hessian', task, signal, async (event) => {
+            if (event.kind === 'images') onImages?.(event.images);
+          });
+        }),
+      );
+      const shares = parts.map(({ count }) => count / dataset.count);
+      const products = results.map(({ product }) => product);
+      return { ...meanGradient(results, shares), product: weightedSum(products, shares) };
+    },
+
     async close() {
       await workers.terminate(true);
     },
+  };
+}
+
+/** Loss and gradient over a data set from those over its parts. @param shares of the images, 1 in all. */
+function meanGradient(parts: readonly LossGradient[], shares: readonly number[]): LossGradient {
+  return {
+    loss: parts.reduce((sum, { loss }, part) => sum + shares[part] * loss, 0),
+    gradient: weightedSum(
+      parts.map(({ gradient }) => gradient),
+      shares,
+    ),
   };
 }
 
@@ -69,8 +133,8 @@ export function inWorkers(info: EngineInfo, cache: string): Compute {
  */
 async function perform<Result>(
   workers: Pool,
-  name: 'train' | 'evaluate',
-  task: TrainingTask | EvaluationTask,
+  name: 'train' | 'evaluate' | 'gradient' | 'hessian',
+  task: TrainingTask | EvaluationTask | GradientTask | HessianTask,
   signal: AbortSignal | undefined,
   listen: (event: TaskEvent) => Promise<void>,
 ): Promise<Result> {
@@ -101,10 +165,10 @@ function revived(error: unknown): unknown {
   return kind ? new kind(messageOf(error)) : error;
 }
 
-/** Cuts a data set into runs of whole evaluation batches, as many as there are workers where it is large enough. */
-function partsOf(dataset: Dataset, workers: number): Dataset[] {
-  const batches = Math.ceil(dataset.count / EVALUATION_BATCH);
-  const size = Math.ceil(batches / workers) * EVALUATION_BATCH;
+/** Cuts a data set into runs of whole batches, as many as there are workers where it is large enough. */
+function partsOf(dataset: Dataset, workers: number, batchSize: number): Dataset[] {
+  const batches = Math.ceil(dataset.count / batchSize);
+  const size = Math.ceil(batches / workers) * batchSize;
   const parts: Dataset[] = [];
   for (let from = 0; from < dataset.count; from += size) {
     parts.push(imagesBetween(dataset, from, Math.min(from + size, dataset.count)));
@@ -124,5 +188,5 @@ function sharing(): (dataset: Dataset) => Dataset {
     }
     return new Uint8Array(buffer, bytes.byteOffset, bytes.length);
   };
-  return ({ count, images, labels }) => ({ count, images: view(images), labels: view(labels) });
+  return (dataset) => ({ ...dataset, images: view(dataset.images), labels: view(dataset.labels) });
 }

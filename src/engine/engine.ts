@@ -47,8 +47,18 @@ export interface BatchNormPass {
 
 export interface MaxPoolPass {
   readonly output: Tensor4D;
-  /** For {@link Kernels.maxPoolGradient} alone; the caller disposes of them. */
+  /** For {@link Kernels.maxPoolGradient} and {@link Kernels.maxPoolTangent} alone; the caller disposes of them. */
   readonly saved: readonly Tensor[];
+}
+
+/** Side of a max-pooling window. */
+export type PoolWindow = 2 | 3;
+
+/** Adam's constants (Kingma & Ba 2015). */
+export interface AdamConstants {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
 }
 
 /**
@@ -83,15 +93,31 @@ export interface Kernels {
     epsilon: number,
   ): { input: Tensor4D; scale: Tensor1D; offset: Tensor1D };
 
-  /** Max-pooling over 2x2 windows with stride 2. */
-  maxPool(x: Tensor4D): MaxPoolPass;
+  /**
+   * Max-pooling with stride 2 over square windows that begin at every second pixel, those of 3x3 cut off at the
+   * far edges; PyTorch's MaxPool2d(window, 2, ceil_mode=True), TensorFlow's SAME.
+   *
+   * @param x of even height and width.
+   */
+  maxPool(x: Tensor4D, window: PoolWindow): Tensor4D;
+  /** The same where a gradient is to follow. */
+  maxPoolPass(x: Tensor4D, window: PoolWindow): MaxPoolPass;
   /** @param output the pooled output, or its ReLU: where it is 0 after the ReLU, dy must be 0. */
   maxPoolGradient(
     dy: Tensor4D,
     inputShape: Tensor4D['shape'],
     output: Tensor4D,
     saved: readonly Tensor[],
+    window: PoolWindow,
   ): Tensor4D;
+
+  /**
+   * The value of a tangent at each window's winner: how the pooled output changes as x moves along dx. The transpose of
+   * {@link Kernels.maxPoolGradient}.
+   *
+   * @param x as it was pooled.
+   */
+  maxPoolTangent(dx: Tensor4D, x: Tensor4D, pass: MaxPoolPass, window: PoolWindow): Tensor4D;
 
   relu<T extends Tensor>(x: T): T;
   /** @param y the ReLU's output. */
@@ -99,6 +125,8 @@ export interface Kernels {
 
   /** x plus a bias along its last axis. */
   addBias<T extends Tensor>(x: T, bias: Tensor1D): T;
+  /** Sum over all axes but the last, [channels]. */
+  biasGradient(dy: Tensor4D): Tensor1D;
   matMul(a: Tensor2D, b: Tensor2D, transposeA: boolean, transposeB: boolean): Tensor2D;
 
   /**
@@ -119,5 +147,21 @@ export interface Kernels {
     gradient: Tensor,
     learningRate: number,
     momentum: number,
+  ): void;
+  /**
+   * One step of Adam as PyTorch defines it: first ← β₁ · first + (1 − β₁) · gradient, second ← β₂ · second +
+   * (1 − β₂) · gradient², then parameter ← parameter − learningRate · m̂ / (√v̂ + ε) with m̂ = first / (1 − β₁^step)
+   * and v̂ = second / (1 − β₂^step).
+   *
+   * @param step from 1.
+   */
+  adamStep(
+    parameter: Variable,
+    first: Variable,
+    second: Variable,
+    gradient: Tensor,
+    learningRate: number,
+    step: number,
+    constants: AdamConstants,
   ): void;
 }

@@ -1,5 +1,5 @@
 import type { Compute } from '../compute/compute';
-import type { Dataset, Split } from '../data/cifar10';
+import type { Dataset, Split } from '../data/dataset';
 import type { Architecture } from '../model/architecture';
 import type { Progress } from '../progress';
 import type { RunFolder } from './run-folder';

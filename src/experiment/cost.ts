@@ -32,7 +32,7 @@ export function workLeft(settings: Settings, folder: Holdings): Work {
     if (!folder.pairedTest(seed).read()) work.evaluation += 2 * testImages;
     for (const regime of REGIMES) {
       const training = regimeTraining(settings, regime, seed);
-      const toTrain = imagesToTrain(settings, folder, training);
+      const toTrain = imagesToTrain(settings.trainSize, folder, training);
       work.training += toTrain;
       if (toTrain > 0) {
         const epochs = toTrain / settings.trainSize;

@@ -1,4 +1,4 @@
-import { firstImages, type Dataset, type Split } from '../data/cifar10';
+import { firstImages, type Dataset, type Split } from '../data/dataset';
 import { computeSharpnessCurve } from '../landscape/curve';
 import { normalizeDirection, randomDirection } from '../landscape/directions';
 import type { Weights } from '../model/weights';

@@ -1,4 +1,4 @@
-import { SPLITS, type Split } from '../data/cifar10';
+import { SPLITS, type Split } from '../data/dataset';
 import { rise } from '../landscape/curve';
 import { NORMALIZATIONS, type Normalization } from '../landscape/directions';
 import { fitQuadratic, within } from '../landscape/shape';

@@ -12,8 +12,15 @@ import { summarize } from '../training/evaluate';
 import type { Regime } from '../training/regime';
 import type { TrainingConfig } from '../training/train';
 import type { ExperimentContext } from './context';
-import { guarded, type RunFolder, type TrainedRun } from './run-folder';
+import type { RunFolder, TrainedRun } from './run-folder';
+import { guarded } from './stored';
 import { trainingConfig, type Settings } from './settings';
+
+/** What a training is done with. */
+export type TrainingContext = Pick<
+  ExperimentContext,
+  'compute' | 'architecture' | 'data' | 'progress' | 'signal'
+> & { readonly folder: Pick<RunFolder, 'path' | 'weightsFile' | 'run' | 'checkpoint'> };
 
 /** One training of an experiment. */
 export interface Training {
@@ -72,7 +79,7 @@ function labelled({ seeds }: Settings, base: string, seed: number): string {
  * @throws Diverged if the loss stops being a number; UserError if stored weights were changed, or the device is too
  *   small for the batch.
  */
-export async function findMinimizer(context: ExperimentContext, training: Training): Promise<Weights> {
+export async function findMinimizer(context: TrainingContext, training: Training): Promise<Weights> {
   const { compute, architecture, data, folder, progress, signal } = context;
   const { name, label, seed, config } = training;
   const finished = folder.run(name).read();
@@ -85,7 +92,7 @@ export async function findMinimizer(context: ExperimentContext, training: Traini
   if (resumed) progress.say(`${label}: going on after ${where(resumed, config)}.`);
   const stretch = progress.begin(
     `${label} training, batch size ${config.batchSize}`,
-    imagesToTrain(context.settings, folder, training),
+    imagesToTrain(data.train.count, folder, training),
   );
   const underWay = compute.train(
     architecture,
@@ -135,7 +142,7 @@ export async function findMinimizer(context: ExperimentContext, training: Traini
 
 /** Images that a training still has to see, epoch after epoch. */
 export function imagesToTrain(
-  { trainSize }: Settings,
+  trainSize: number,
   folder: Pick<RunFolder, 'run' | 'checkpoint'>,
   { name, config }: Training,
 ): number {

@@ -1,21 +1,25 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { writeAtomically } from '../atomic-file';
-import { readChecked, removeChecked, writeChecked } from '../checked-file';
-import { SPLITS } from '../data/cifar10';
-import { messageOf, UserError } from '../errors';
+import { SPLITS } from '../data/dataset';
+import { UserError } from '../errors';
 import { NORMALIZATIONS } from '../landscape/directions';
 import { environmentSchema, pairedTestSchema } from '../report/report';
-import {
-  anyNumber,
-  decodeCheckpoint,
-  encodeCheckpoint,
-  epochRecordSchema,
-  evaluationSchema,
-} from '../training/checkpoint';
+import { anyNumber, epochRecordSchema, evaluationSchema } from '../training/checkpoint';
 import { REGIMES } from '../training/regime';
 import type { TrainingState } from '../training/train';
+import {
+  ANEW,
+  guarded,
+  refuseOtherEngine,
+  removeUnfinishedFiles,
+  resultWriter,
+  sayOtherCommit,
+  storedJson,
+  storedTraining,
+  type ResultWriter,
+  type Stored,
+} from './stored';
 import { differingSettings, flagOf, settingsSchema, type Settings } from './settings';
 
 const beginningSchema = z.object({
@@ -32,7 +36,7 @@ const trainedSchema = z.object({
   history: z.array(epochRecordSchema),
 });
 
-const finishedRunSchema = z.union([trainedSchema, z.object({ diverged: z.string() })]);
+export const finishedRunSchema = z.union([trainedSchema, z.object({ diverged: z.string() })]);
 
 const curveSchema = z.object({
   grid: z.enum(['curve', 'curvature']),
@@ -69,13 +73,6 @@ export type FinishedCurve = z.infer<typeof curveSchema>;
 /** What --sensitivity has drawn, possibly in part. */
 export type SensitivityCurves = z.infer<typeof sensitivitySchema>;
 
-/** Something that the folder remembers from process to process, with a checksum and the one before it. */
-export interface Stored<T> {
-  read(): T | undefined;
-  write(value: T): void;
-  remove(): void;
-}
-
 /**
  * The folder of one experiment: its results, and what is needed to go on after an interruption. Trainings are
  * named as their weights files are: `small_batch`, `large_batch-seed43`, `control`, …
@@ -92,8 +89,7 @@ export interface RunFolder {
   curves(training: string): Stored<FinishedCurve[]>;
   pairedTest(seed: number): Stored<z.infer<typeof pairedTestSchema>>;
   readonly sensitivity: Stored<SensitivityCurves>;
-  /** Writes a result that users read; folders in its name are made. */
-  write(name: string, content: string | Uint8Array): void;
+  readonly write: ResultWriter;
 }
 
 /** How a folder is opened. */
@@ -156,7 +152,7 @@ function folderOf(path: string, beginning: Beginning, say: (line: string) => voi
     path,
     beginning,
     weightsFile: (training) => join(path, `${training}.safetensors`),
-    checkpoint: (training) => stored(state(`${training}.training`), encodeCheckpoint, decodeCheckpoint, say),
+    checkpoint: (training) => storedTraining(state(`${training}.training`), say),
     run: (training) => storedJson(state(`${training}.run`), finishedRunSchema, say),
     curves: (training) => storedJson(state(`${training}${CURVES}`), z.array(curveSchema), say),
     pairedTest: (seed) => storedJson(state(`test-seed${seed}.pair`), pairedTestSchema, say),
@@ -165,47 +161,10 @@ function folderOf(path: string, beginning: Beginning, say: (line: string) => voi
   };
 }
 
-/** Writes results that users read into a folder. */
-export function resultWriter(path: string): RunFolder['write'] {
-  return (name, content) => {
-    const file = join(path, name);
-    guarded(path, () => {
-      mkdirSync(join(file, '..'), { recursive: true });
-      writeAtomically(file, content);
-    });
-  };
-}
-
 const CURVES = '.curves';
 
 function beginningOf(path: string, say: (line: string) => void): Stored<Beginning> {
   return storedJson(join(path, 'checkpoints', 'experiment.beginning'), beginningSchema, say);
-}
-
-function stored<T>(
-  file: string,
-  encode: (value: T) => Uint8Array,
-  decode: (content: Buffer) => T,
-  say: (line: string) => void,
-): Stored<T> {
-  return {
-    read: () => readChecked(file, decode, say),
-    write: (value) => guarded(file, () => writeChecked(file, encode(value))),
-    remove: () => guarded(file, () => removeChecked(file)),
-  };
-}
-
-function storedJson<T>(file: string, schema: z.ZodType<T>, say: (line: string) => void): Stored<T> {
-  return stored(
-    file,
-    (value) => Buffer.from(JSON.stringify(value)),
-    (content) => {
-      const parsed = schema.safeParse(JSON.parse(content.toString('utf8')));
-      if (parsed.success) return parsed.data;
-      throw new UserError(`${file} is of another version of this program: start anew with --overwrite.`);
-    },
-    say,
-  );
 }
 
 const RESULTS = [
@@ -232,15 +191,6 @@ function holdsCurves(state: string): boolean {
   return readdirSync(state).some((name) => name.includes(CURVES) && !name.startsWith('sensitivity'));
 }
 
-/** What a process left that died while it wrote. */
-function removeUnfinishedFiles(...folders: readonly string[]): void {
-  for (const folder of folders) {
-    for (const name of readdirSync(folder)) {
-      if (/\.[0-9a-f-]{36}\.tmp$/.test(name)) rmSync(join(folder, name), { force: true });
-    }
-  }
-}
-
 /** Settings that decide where curves are evaluated: they are open until the first curve is stored. */
 const GRID_SETTINGS: readonly (keyof Settings)[] = ['alphas', 'normalization', 'curveImages'];
 
@@ -252,11 +202,6 @@ export function leftToFolder(given: Partial<Settings>): (keyof Settings)[] {
   return [...GROWING_SETTINGS, ...GRID_SETTINGS].filter((key) => given[key] === undefined);
 }
 
-/** What must not change halfway, since figures to the last bit depend on it. */
-const ENGINE_KEYS = ['engine', 'engineVersion', 'device', 'threads'] as const;
-
-const ANEW = 'choose another --out, or --overwrite it';
-
 function refuseOtherSettings(path: string, earlier: Settings, now: Settings, holdsCurves: boolean): void {
   const mayBecome = (key: keyof Settings) =>
     GROWING_SETTINGS.includes(key) ? earlier[key] < now[key] : GRID_SETTINGS.includes(key) && !holdsCurves;
@@ -265,40 +210,4 @@ function refuseOtherSettings(path: string, earlier: Settings, now: Settings, hol
   throw new UserError(
     `${path} holds an experiment with ${flagOf(other)} ${String(earlier[other])}, not ${String(now[other])}: ${ANEW}.`,
   );
-}
-
-type Environment = Beginning['environment'];
-
-function refuseOtherEngine(path: string, earlier: Environment, now: Environment): void {
-  const other = ENGINE_KEYS.find((key) => earlier[key] !== now[key]);
-  if (!other) return;
-  throw new UserError(
-    `${path} was begun with ${other} ${earlier[other]}, and here it is ${now[other]}: go on there, ${ANEW}.`,
-  );
-}
-
-/** Another commit may well give the same figures, but the report names one alone. */
-function sayOtherCommit(
-  path: string,
-  { commit: earlier }: Environment,
-  { commit: now }: Environment,
-  say: (line: string) => void,
-): void {
-  if (earlier === null || now === null || earlier === now) return;
-  say(
-    `${path} was begun at commit ${earlier} and goes on at ${now}: the report names the one that it was begun at.`,
-  );
-}
-
-/** Turns the system's word on a path into the user's. */
-export function guarded<T>(path: string, action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOSPC')
-      throw new UserError(`The disk of ${path} is full: make room and run the same command again.`);
-    if (code) throw new UserError(`${path} cannot be written (${messageOf(error)}): choose another --out.`);
-    throw error;
-  }
 }

@@ -1,4 +1,4 @@
-import { firstImages, SPLITS } from '../data/cifar10';
+import { firstImages, SPLITS } from '../data/dataset';
 import { computeSharpnessCurve, evenAlphas } from '../landscape/curve';
 import { normalizeDirection, NORMALIZATIONS, randomDirection } from '../landscape/directions';
 import type { Weights } from '../model/weights';

@@ -149,7 +149,7 @@ export function differingSettings(one: Settings, other: Settings): (keyof Settin
 
 /** How a regime of these settings is trained. */
 export function trainingConfig(settings: Settings, regime: Regime): TrainingConfig {
-  const { momentum, weightDecay, dropout, augment, testEvery } = settings;
+  const { momentum, weightDecay, augment, testEvery } = settings;
   const own =
     regime === 'SB'
       ? { batchSize: settings.smallBatch, epochs: settings.smallEpochs, learningRate: settings.learningRate }
@@ -158,7 +158,8 @@ export function trainingConfig(settings: Settings, regime: Regime): TrainingConf
           epochs: settings.largeEpochs,
           learningRate: settings.largeLearningRate,
         };
-  return { ...own, momentum, weightDecay, dropout, augment, testEvery };
+  const optimizer = { kind: 'sgd', momentum, weightDecay } as const;
+  return { ...own, schedule: 'cosine', optimizer, augment, testEvery };
 }
 
 const PROGRAM = 'npx ts-node reproduce.ts';

@@ -1,10 +1,10 @@
-import type { Split } from '../data/cifar10';
+import type { Split } from '../data/dataset';
 import { UserError } from '../errors';
 import { rise } from '../landscape/curve';
 import { fitQuadratic } from '../landscape/shape';
 import type { CurveReport, RunReport } from '../report/report';
 import type { Regime } from '../training/regime';
-import type { SeedPairs } from '../verdict/ratio';
+import type { DirectionFigure } from '../verdict/ratio';
 import { alphasOf, findCurve, type CurveKey } from './curves';
 import type { Training } from './minimizers';
 import type { FinishedCurve, RunFolder, TrainedRun } from './run-folder';
@@ -44,7 +44,7 @@ export function runReport(folder: RunFolder, regime: Regime, training: Training)
 }
 
 /** @throws UserError if the training is not done or diverged. */
-export function trainedRun(folder: RunFolder, { name }: Training): TrainedRun {
+export function trainedRun(folder: Pick<RunFolder, 'run'>, { name }: Training): TrainedRun {
   const run = required(folder.run(name).read());
   if ('diverged' in run) throw new UserError(run.diverged);
   return run;
@@ -81,7 +81,7 @@ export function pairs(
   curves: readonly CurveReport[],
   split: Split,
   figure: 'rise' | 'errorRise' | 'curvature',
-): SeedPairs[] {
+): { readonly seed: number; readonly pairs: readonly DirectionFigure[] }[] {
   return seeds.map((seed) => {
     const figures = (regime: Regime) =>
       curves

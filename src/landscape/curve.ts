@@ -1,5 +1,5 @@
 import type { Compute } from '../compute/compute';
-import type { Dataset } from '../data/cifar10';
+import type { Dataset } from '../data/dataset';
 import type { Architecture } from '../model/architecture';
 import type { Weights } from '../model/weights';
 import { summarize, type Evaluation, type EvaluationOptions } from '../training/evaluate';

@@ -1,14 +1,38 @@
+import type { PoolWindow } from '../engine/engine';
 import type { RandomStream } from '../random';
 import { sizeOf, type HostTensor, type Weights } from './weights';
 
 /**
- * A network as the list of its layers. A `convBlock` is convolution 3x3 with padding 1, batch norm, ReLU and
- * max-pooling 2x2; `linear` may end in ReLU and dropout.
+ * A network as the list of its layers.
+ * - `convBlock`: convolution with stride 1 padded to the same size, batch norm, ReLU, max-pooling with stride 2.
+ * - `flatten`: pixels of all channels in one row.
+ * - `linear`: linear layer, batch norm, ReLU.
+ *
+ * Where a block names no batch norm, pooling or ReLU, it has none. Each ends in dropout where it has a probability of
+ * dropping an activation.
  */
 export type Layer =
-  | { kind: 'convBlock'; conv: string; batchNorm: string; inputs: number; outputs: number }
-  | { kind: 'flatten'; channels: number; side: number }
-  | { kind: 'linear'; name: string; inputs: number; outputs: number; relu: boolean; dropout: boolean };
+  | {
+      kind: 'convBlock';
+      conv: string;
+      batchNorm?: string;
+      inputs: number;
+      outputs: number;
+      /** Side of the filters, odd. */
+      kernel: number;
+      pool?: PoolWindow;
+      dropout?: number;
+    }
+  | { kind: 'flatten'; channels: number; side: number; dropout?: number }
+  | {
+      kind: 'linear';
+      name: string;
+      batchNorm?: string;
+      inputs: number;
+      outputs: number;
+      relu: boolean;
+      dropout?: number;
+    };
 
 export interface Architecture {
   readonly name: string;
@@ -37,78 +61,32 @@ export interface TensorSpec {
 export const BATCH_NORM_EPSILON = 1e-5;
 export const BATCH_NORM_MOMENTUM = 0.1;
 
-const KERNEL_SIDE = 3;
-
-/**
- * SimpleVGG's layers with widths of one's own: three convolution blocks on 32x32 pixels of three channels, then two
- * linear layers to ten classes.
- *
- * @param widths channels of the three convolutions.
- * @param hidden neurons of the first linear layer.
- */
-export function simpleVgg(
-  name: string,
-  widths: readonly [number, number, number],
-  hidden: number,
-): Architecture {
-  const [first, second, third] = widths;
-  const side = 4;
-  return {
-    name,
-    layers: [
-      { kind: 'convBlock', conv: 'features.0', batchNorm: 'features.1', inputs: 3, outputs: first },
-      { kind: 'convBlock', conv: 'features.4', batchNorm: 'features.5', inputs: first, outputs: second },
-      { kind: 'convBlock', conv: 'features.8', batchNorm: 'features.9', inputs: second, outputs: third },
-      { kind: 'flatten', channels: third, side },
-      {
-        kind: 'linear',
-        name: 'classifier.0',
-        inputs: third * side * side,
-        outputs: hidden,
-        relu: true,
-        dropout: true,
-      },
-      { kind: 'linear', name: 'classifier.3', inputs: hidden, outputs: 10, relu: false, dropout: false },
-    ],
-  };
-}
-
-/** SimpleVGG for CIFAR-10: 3 → 64 → 128 → 256 channels, then 4096 → 512 → 10; 2,474,506 trainable parameters. */
-export const SIMPLE_VGG: Architecture = simpleVgg('SimpleVGG', [64, 128, 256], 512);
-
 /** Every tensor of an architecture's state_dict, in PyTorch's order (`num_batches_tracked` left out). */
 export function tensorSpecs(architecture: Architecture): TensorSpec[] {
   return architecture.layers.flatMap((layer): TensorSpec[] => {
-    switch (layer.kind) {
-      case 'convBlock': {
-        const { conv, batchNorm, inputs, outputs } = layer;
-        const fanIn = inputs * KERNEL_SIDE * KERNEL_SIDE;
-        const perChannel = { shape: [outputs], fanIn: 1 };
-        return [
-          {
-            name: `${conv}.weight`,
-            shape: [outputs, inputs, KERNEL_SIDE, KERNEL_SIDE],
-            role: 'conv.weight',
-            fanIn,
-          },
-          { name: `${conv}.bias`, shape: [outputs], role: 'conv.bias', fanIn },
-          { name: `${batchNorm}.weight`, ...perChannel, role: 'batchNorm.weight' },
-          { name: `${batchNorm}.bias`, ...perChannel, role: 'batchNorm.bias' },
-          { name: `${batchNorm}.running_mean`, ...perChannel, role: 'batchNorm.running' },
-          { name: `${batchNorm}.running_var`, ...perChannel, role: 'batchNorm.running' },
-        ];
-      }
-      case 'linear': {
-        const { name, inputs, outputs } = layer;
-        return [
-          { name: `${name}.weight`, shape: [outputs, inputs], role: 'linear.weight', fanIn: inputs },
-          { name: `${name}.bias`, shape: [outputs], role: 'linear.bias', fanIn: inputs },
-        ];
-      }
-      case 'flatten':
-        return [];
-    }
+    if (layer.kind === 'flatten') return [];
+    const { inputs, outputs, batchNorm } = layer;
+    const conv = layer.kind === 'convBlock';
+    const name = conv ? layer.conv : layer.name;
+    const kind = conv ? 'conv' : 'linear';
+    const window = conv ? [layer.kernel, layer.kernel] : [];
+    const fanIn = inputs * sizeOf(window);
+    return [
+      { name: `${name}.weight`, shape: [outputs, inputs, ...window], role: `${kind}.weight`, fanIn },
+      { name: `${name}.bias`, shape: [outputs], role: `${kind}.bias`, fanIn },
+      ...(batchNorm ? batchNormSpecs(batchNorm, outputs) : []),
+    ];
   });
+}
+
+function batchNormSpecs(name: string, channels: number): TensorSpec[] {
+  const perChannel = { shape: [channels], fanIn: 1 };
+  return [
+    { name: `${name}.weight`, ...perChannel, role: 'batchNorm.weight' },
+    { name: `${name}.bias`, ...perChannel, role: 'batchNorm.bias' },
+    { name: `${name}.running_mean`, ...perChannel, role: 'batchNorm.running' },
+    { name: `${name}.running_var`, ...perChannel, role: 'batchNorm.running' },
+  ];
 }
 
 /** Whether gradient descent changes the tensor. */
@@ -119,6 +97,13 @@ export function isTrainable(spec: TensorSpec): boolean {
 /** Whether the tensor is a weight that random directions perturb under filter normalization (Li et al. 2018). */
 export function isFilterWeight(spec: TensorSpec): boolean {
   return spec.role === 'conv.weight' || spec.role === 'linear.weight';
+}
+
+/** How many numbers gradient descent changes. */
+export function parameterCount(architecture: Architecture): number {
+  return tensorSpecs(architecture)
+    .filter(isTrainable)
+    .reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 }
 
 /**

@@ -23,6 +23,20 @@ export function tensorNamed(weights: Weights, name: string): HostTensor {
   return tensor;
 }
 
+/** Σ factor · weights, tensor by tensor. */
+export function weightedSum(terms: readonly Weights[], factors: readonly number[]): Weights {
+  return new Map(
+    [...terms[0]].map(([name, { shape, data }]) => {
+      const sums = new Float64Array(data.length);
+      terms.forEach((term, index) => {
+        const values = tensorNamed(term, name).data;
+        for (let i = 0; i < sums.length; i++) sums[i] += factors[index] * values[i];
+      });
+      return [name, { shape, data: Float32Array.from(sums) }];
+    }),
+  );
+}
+
 /** Euclidean norm of ours − theirs over that of theirs; both of one length. */
 export function relativeDistance(ours: Float32Array, theirs: Float32Array): number {
   let difference = 0;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { UserError } from '../errors';
-import { SPLITS } from '../data/cifar10';
+import { SPLITS } from '../data/dataset';
 import { anyNumber, epochRecordSchema, evaluationSchema } from '../training/checkpoint';
 import { REGIMES } from '../training/regime';
 import { OPEN_BECAUSE } from '../verdict/overall';
@@ -23,7 +23,7 @@ const bySeed = z
   .readonly()
   .describe("each seed by itself; its interval is over that seed's directions or images, never over seeds");
 
-const claimSchema = z
+export const claimSchema = z
   .object({
     id: z.string(),
     statement: z.string(),

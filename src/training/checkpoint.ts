@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { decodeSafetensors, encodeSafetensors } from '../model/safetensors';
 import type { HostTensor } from '../model/weights';
+import { MOMENTS } from './optimizer';
 import type { TrainingState } from './train';
 
 /** JSON has no NaN or infinity: they are stored as null and come back as NaN. */
@@ -35,13 +36,9 @@ const metadataSchema = z.object({
   lossSum: z.number(),
 });
 
-const VELOCITY = 'velocity.';
-
-/** Where a training stands, as safetensors: weights and running statistics, velocities, and its notes. */
-export function encodeCheckpoint({ weights, velocities, ...notes }: TrainingState): Uint8Array {
-  const tensors = new Map(weights);
-  for (const [name, velocity] of velocities) tensors.set(VELOCITY + name, velocity);
-  return encodeSafetensors(tensors, { training: JSON.stringify(notes) });
+/** Where a training stands, as safetensors: weights and running statistics, the optimizer's state, and its notes. */
+export function encodeCheckpoint({ weights, optimizer, ...notes }: TrainingState): Uint8Array {
+  return encodeSafetensors(new Map([...weights, ...optimizer]), { training: JSON.stringify(notes) });
 }
 
 /**
@@ -53,10 +50,10 @@ export function decodeCheckpoint(bytes: Uint8Array): TrainingState {
   const { tensors, metadata } = decodeSafetensors(bytes);
   const notes = metadataSchema.parse(JSON.parse(metadata.training ?? ''));
   const weights = new Map<string, HostTensor>();
-  const velocities = new Map<string, HostTensor>();
+  const optimizer = new Map<string, HostTensor>();
   for (const [name, tensor] of tensors) {
-    if (name.startsWith(VELOCITY)) velocities.set(name.slice(VELOCITY.length), tensor);
-    else weights.set(name, tensor);
+    const kept = MOMENTS.some((moment) => name.startsWith(`${moment}.`));
+    (kept ? optimizer : weights).set(name, tensor);
   }
-  return { weights, velocities, ...notes };
+  return { weights, optimizer, ...notes };
 }

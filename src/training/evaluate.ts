@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { sliceBatch } from '../data/batches';
-import type { Dataset } from '../data/cifar10';
+import type { Dataset } from '../data/dataset';
 import { standardize } from '../data/standardize';
 import type { Engine } from '../engine/engine';
 import type { Architecture } from '../model/architecture';

@@ -1,3 +1,16 @@
+/** How the learning rate goes on: down to 0 along a cosine, or not at all. */
+export type Schedule = 'cosine' | 'constant';
+
+/**
+ * The learning rate of an epoch.
+ *
+ * @param base that of the first epoch.
+ * @param epoch from 0 to epochs − 1.
+ */
+export function learningRateAt(schedule: Schedule, base: number, epoch: number, epochs: number): number {
+  return schedule === 'cosine' ? cosineAnnealing(base, epoch, epochs) : base;
+}
+
 /**
  * Learning rate of each epoch under cosine annealing to 0, stepped once an epoch (Loshchilov & Hutter 2017;
  * PyTorch's CosineAnnealingLR with T_max = epochs).

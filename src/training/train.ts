@@ -1,33 +1,33 @@
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { gatherBatch, inBatches, type Batch } from '../data/batches';
-import type { Dataset } from '../data/cifar10';
+import type { Dataset } from '../data/dataset';
 import { standardize } from '../data/standardize';
 import type { Engine } from '../engine/engine';
 import { Interrupted, UserError } from '../errors';
 import { initialWeights, type Architecture } from '../model/architecture';
 import { trainableNetwork, type TrainableNetwork } from '../model/trainable';
 import type { Weights } from '../model/weights';
-import { permutation, randomStream } from '../random';
+import { permutation, randomStream, type RandomStream } from '../random';
 import { evaluate, type Evaluation } from './evaluate';
-import { cosineAnnealing } from './schedule';
-import { sgd, type Optimizer } from './sgd';
+import { optimizerFor, type Optimizer, type OptimizerConfig } from './optimizer';
+import { learningRateAt, type Schedule } from './schedule';
+import { hasStalled, type StoppingRule } from './stopping';
 
 /** How a network is trained. */
 export interface TrainingConfig {
   /** Images a step; the last step of an epoch takes what is left. */
   readonly batchSize: number;
+  /** At most, where there is a rule to stop by. */
   readonly epochs: number;
-  /** Of the first epoch; annealed to 0 along a cosine. */
+  readonly stopping?: StoppingRule;
+  /** Of the first epoch. */
   readonly learningRate: number;
-  readonly momentum: number;
-  /** L2 penalty added to every parameter's gradient, as PyTorch's SGD does. */
-  readonly weightDecay: number;
-  /** Probability of dropping an activation before the last layer, in [0, 1). */
-  readonly dropout: number;
+  readonly schedule: Schedule;
+  readonly optimizer: OptimizerConfig;
   /** Random crops and flips of the training images. */
   readonly augment: boolean;
-  /** The test set is evaluated after every so many epochs, and after the last. */
+  /** The test set is evaluated after every so many epochs, and at the end. */
   readonly testEvery: number;
   /** Another number gives another order of the batches from the same initial weights; 0 unless told. */
   readonly batchOrder?: number;
@@ -56,8 +56,8 @@ export interface TrainingResult {
  * each step draws from random streams of its own.
  */
 export interface TrainingState extends TrainingResult {
-  /** SGD's velocity of every trainable parameter, in PyTorch's layout. */
-  readonly velocities: Weights;
+  /** What the optimizer keeps of every trainable parameter: see {@link Optimizer.state}. */
+  readonly optimizer: Weights;
   /** Steps done of the epoch under way, and the sum over their images of the loss. */
   readonly stepsDone: number;
   readonly lossSum: number;
@@ -80,11 +80,11 @@ export class Diverged extends UserError {
 }
 
 /**
- * Trains a network by SGD with momentum from the initial weights that the seed gives.
+ * Trains a network from the initial weights that the seed gives.
  *
  * The seed alone decides the initial weights, the order of the images in each epoch, and the augmentation and
- * the dropout masks of each step, each from its own stream; the engine and its number of threads decide the rounding. All four
- * being equal, the result is the same to the last bit.
+ * the dropout masks of each step, each from its own stream; the engine and its number of threads decide the
+ * rounding. All four being equal, the result is the same to the last bit.
  *
  * @param resumed where an earlier, interrupted call with the same arguments stood.
  * @throws Diverged if the loss stops being a number, naming epoch and step.
@@ -101,13 +101,19 @@ export async function trainRegime(
   const begin = performance.now();
   const start = resumed?.weights ?? initialWeights(architecture, randomStream(seed, 'weights'));
   const network = trainableNetwork(engine, architecture, start);
-  const optimizer = sgd(engine, network, config, resumed?.velocities);
   const history: EpochRecord[] = [...(resumed?.history ?? [])];
   let { stepsDone, lossSum } = resumed ?? { stepsDone: 0, lossSum: 0 };
+  const stepsAnEpoch = Math.ceil(data.train.count / config.batchSize);
+  const optimizer = optimizerFor(
+    engine,
+    network,
+    config.optimizer,
+    resumed && { state: resumed.optimizer, steps: history.length * stepsAnEpoch + stepsDone },
+  );
   const seconds = () => (resumed?.seconds ?? 0) + (performance.now() - begin) / 1000;
   const state = async () => ({
     weights: await network.weights(),
-    velocities: await optimizer.velocities(),
+    optimizer: await optimizer.state(),
     history: [...history],
     seconds: seconds(),
     stepsDone,
@@ -115,14 +121,17 @@ export async function trainRegime(
   });
   const { signal } = progress;
   try {
-    for (let epoch = history.length + 1; epoch <= config.epochs; epoch++) {
-      const learningRate = cosineAnnealing(config.learningRate, epoch - 1, config.epochs);
+    while (!isOver()) {
+      const epoch = history.length + 1;
+      const learningRate = learningRateAt(config.schedule, config.learningRate, epoch - 1, config.epochs);
       await trainEpoch(epoch, learningRate);
-      const dueForTest = epoch % config.testEvery === 0 || epoch === config.epochs;
-      const test = dueForTest
-        ? await evaluate(engine, architecture, await network.weights(), data.test, { signal })
-        : null;
-      const record = { epoch, learningRate, trainingModeLoss: lossSum / data.train.count, test };
+      const trainingModeLoss = lossSum / data.train.count;
+      const last = isOver({ trainingModeLoss });
+      const test =
+        last || epoch % config.testEvery === 0
+          ? await evaluate(engine, architecture, await network.weights(), data.test, { signal })
+          : null;
+      const record = { epoch, learningRate, trainingModeLoss, test };
       history.push(record);
       [stepsDone, lossSum] = [0, 0];
       await progress.onEpoch?.(record, state);
@@ -136,6 +145,14 @@ export async function trainRegime(
     network.dispose();
   }
 
+  /** Whether training ends behind the epochs done, and one more where it is given. */
+  function isOver(...next: Pick<EpochRecord, 'trainingModeLoss'>[]): boolean {
+    const losses = [...history, ...next].map(({ trainingModeLoss }) => trainingModeLoss);
+    return (
+      losses.length >= config.epochs || (config.stopping !== undefined && hasStalled(losses, config.stopping))
+    );
+  }
+
   /** Takes the steps of an epoch that are not done yet. */
   async function trainEpoch(epoch: number, learningRate: number): Promise<void> {
     const order = permutation(data.train.count, randomStream(seed, ...orderPurpose(epoch)));
@@ -143,7 +160,7 @@ export async function trainRegime(
       const step = index + 1;
       if (step <= stepsDone) continue;
       const augmentation = config.augment ? randomStream(seed, 'augmentation', epoch, step) : undefined;
-      const dropout = { rate: config.dropout, random: randomStream(seed, 'dropout', epoch, step) };
+      const dropout = randomStream(seed, 'dropout', epoch, step);
       const batch = gatherBatch(data.train, indices, augmentation);
       const loss = await trainStep(engine, network, optimizer, batch, learningRate, dropout);
       if (!Number.isFinite(loss)) {
@@ -166,21 +183,22 @@ export async function trainRegime(
   }
 }
 
-/** One step over one batch. @returns the batch's mean loss in nats before the step. */
+/**
+ * One step over one batch.
+ *
+ * @param dropout where the masks come from; nothing is dropped without it.
+ * @returns the batch's mean loss in nats before the step.
+ */
 export async function trainStep(
   engine: Engine,
   network: TrainableNetwork,
   optimizer: Optimizer,
   batch: Batch,
   learningRate: number,
-  dropout: { rate: number; random: ReturnType<typeof randomStream> },
+  dropout?: RandomStream,
 ): Promise<number> {
   const labels = tf.tensor1d(Int32Array.from(batch.labels), 'int32');
-  const { loss, gradients, logits } = await network.pass(
-    standardize(engine, batch),
-    labels,
-    dropout.rate > 0 ? dropout : undefined,
-  );
+  const { loss, gradients, logits } = await network.pass(standardize(engine, batch), labels, dropout);
   tf.dispose([labels, logits]);
   optimizer.step(gradients, learningRate);
   return loss;

@@ -1,7 +1,7 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import type * as TfNode from '@tensorflow/tfjs-node-gpu';
 import { softmaxCrossEntropy } from '../composed';
-import type { Kernels, Variable } from '../engine';
+import type { Kernels, PoolWindow, Variable } from '../engine';
 import type { RawOps } from './raw-ops';
 
 /**
@@ -28,15 +28,22 @@ export function tensorflowKernels(tf: typeof TfNode, ops: RawOps): Kernels {
     dilations: { int: [1, 1, 1, 1] },
     explicit_paddings: { int: [] },
   });
-  const pool = attributes({
-    T: { type: 'float' },
-    ksize: { int: [1, 2, 2, 1] },
-    strides: { int: [1, 2, 2, 1] },
-    padding: { string: 'VALID' },
-    data_format: { string: 'NHWC' },
-    explicit_paddings: { int: [] },
-  });
-  const oneDnnPool = [...pool, ...attributes({ workspace_enabled: { bool: true } }), ...oneDnnLabel];
+  const tangentPooling = (window: PoolWindow) =>
+    attributes({
+      T: { type: 'float' },
+      ksize: { int: [1, window, window, 1] },
+      strides: { int: [1, 2, 2, 1] },
+      padding: { string: 'SAME' },
+      data_format: { string: 'NHWC' },
+    });
+  const tangentPools = { 2: tangentPooling(2), 3: tangentPooling(3) };
+  const explicitPaddings = attributes({ explicit_paddings: { int: [] } });
+  const pools = {
+    2: [...tangentPools[2], ...explicitPaddings],
+    3: [...tangentPools[3], ...explicitPaddings],
+  };
+  const workspace = [...attributes({ workspace_enabled: { bool: true } }), ...oneDnnLabel];
+  const oneDnnPools = { 2: [...pools[2], ...workspace], 3: [...pools[3], ...workspace] };
   const norm = (epsilon: number) => ({
     T: { type: 'float' } as const,
     U: { type: 'float' } as const,
@@ -47,7 +54,7 @@ export function tensorflowKernels(tf: typeof TfNode, ops: RawOps): Kernels {
   const lossAttributes = attributes({ T: { type: 'float' }, Tlabels: { type: 'int32' } });
   const castAttributes = attributes({ SrcT: { type: 'uint8' }, DstT: { type: 'float' } });
   const valueAttributes = attributes({ dtype: { type: 'float' } });
-  const momentumAttributes = attributes({
+  const stepAttributes = attributes({
     T: { type: 'float' },
     use_locking: { bool: false },
     use_nesterov: { bool: false },
@@ -116,27 +123,39 @@ export function tensorflowKernels(tf: typeof TfNode, ops: RawOps): Kernels {
       return { input: input as Tensor4D, scale: dScale as Tensor1D, offset: dOffset as Tensor1D };
     },
 
-    maxPool(x) {
-      if (!oneDnn) return { output: one('MaxPool', pool, [x]), saved: [x.clone()] };
-      const [output, winners] = run('_MklNativeMaxPool', oneDnnPool, [x], 2);
+    maxPool(x, window) {
+      if (!oneDnn) return one('MaxPool', pools[window], [x]);
+      const [output, winners] = run('_MklNativeMaxPool', oneDnnPools[window], [x], 2);
+      winners.dispose();
+      return output as Tensor4D;
+    },
+
+    maxPoolPass(x, window) {
+      if (!oneDnn) return { output: one('MaxPool', pools[window], [x]), saved: [x.clone()] };
+      const [output, winners] = run('_MklNativeMaxPool', oneDnnPools[window], [x], 2);
       return { output: output as Tensor4D, saved: [winners] };
     },
 
-    maxPoolGradient(dy, inputShape, output, saved) {
-      if (!oneDnn) return one('MaxPoolGrad', pool, [saved[0], output, dy]);
+    maxPoolGradient(dy, inputShape, output, saved, window) {
+      if (!oneDnn) return one('MaxPoolGrad', pools[window], [saved[0], output, dy]);
       return tf.tidy(() => {
         // oneDNN saved which pixel won, and reads of the input no more than its shape.
         const input = one('Empty', attributes({ dtype: { type: 'float' }, init: { bool: false } }), [
           tf.tensor1d(inputShape, 'int32'),
         ]);
-        return one('_MklNativeMaxPoolGrad', oneDnnPool, [input, output, dy, saved[0]]);
+        return one('_MklNativeMaxPoolGrad', oneDnnPools[window], [input, output, dy, saved[0]]);
       });
     },
+
+    // oneDNN has no such operation; TensorFlow's own finds the winners again, the first of equal ones as oneDNN does.
+    maxPoolTangent: (dx, x, { output }, window) =>
+      one('MaxPoolGradGrad', tangentPools[window], [x, output, dx]),
 
     relu: (x) => one('Relu', float, [x]),
     reluGradient: (dy, y) => one('ReluGrad', float, [dy, y]),
     addBias: (x, bias) =>
       one('BiasAdd', attributes({ T: { type: 'float' }, data_format: { string: 'NHWC' } }), [x, bias]),
+    biasGradient: (dy) => tf.tidy(() => dy.reshape<Tensor2D>([-1, dy.shape[3]]).sum(0)),
 
     matMul: (a, b, transposeA, transposeB) =>
       one<Tensor2D>(
@@ -196,11 +215,22 @@ export function tensorflowKernels(tf: typeof TfNode, ops: RawOps): Kernels {
       const decay = tf.scalar(momentum);
       run(
         'ResourceApplyMomentum',
-        momentumAttributes,
+        stepAttributes,
         [resources.get(parameter)!, resources.get(velocity)!, rate, gradient, decay],
         0,
       );
       tf.dispose([rate, decay]);
+    },
+
+    adamStep(parameter, first, second, gradient, learningRate, step, { beta1, beta2, epsilon }) {
+      const handles = [parameter, first, second].map((variable) => resources.get(variable)!);
+      // TensorFlow adds its epsilon before the second moment's correction, PyTorch behind it.
+      const hat = epsilon * Math.sqrt(1 - beta2 ** step);
+      const scalars = [beta1 ** step, beta2 ** step, learningRate, beta1, beta2, hat].map((value) =>
+        tf.scalar(value),
+      );
+      run('ResourceApplyAdam', stepAttributes, [...handles, ...scalars, gradient], 0);
+      tf.dispose(scalars);
     },
   };
 }

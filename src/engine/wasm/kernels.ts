@@ -41,10 +41,13 @@ export function wasmKernels(heap: Heap): Kernels {
       });
     },
 
-    maxPool(x) {
-      return { output: tf.maxPool(x, 2, 2, 'valid'), saved: [heap.poolingWinners(x)] };
+    maxPool: (x, window) => tf.maxPool(x, window, 2, 'same'),
+    maxPoolPass(x, window) {
+      return { output: tf.maxPool(x, window, 2, 'same'), saved: [heap.poolingWinners(x, window)] };
     },
-    maxPoolGradient: (dy, inputShape, _output, [winners]) => heap.unpool(dy, winners, inputShape),
+    maxPoolGradient: (dy, inputShape, _output, [winners], window) =>
+      heap.unpool(dy, winners, inputShape, window),
+    maxPoolTangent: (dx, _x, { saved: [winners] }, window) => heap.poolWinners(dx, winners, window),
 
     matMul(a, b, transposeA, transposeB) {
       return tf.tidy(() => {
@@ -82,10 +85,10 @@ const channelOps: ChannelOps = {
  * A convolution's filter gradient as a convolution itself: the images become the channels, the channels become
  * the images, and dy is the filter, as large as the image.
  */
-function filterGradientByConvolution(dy: Tensor4D, x: Tensor4D): Tensor4D {
+function filterGradientByConvolution(dy: Tensor4D, x: Tensor4D, [side]: Tensor4D['shape']): Tensor4D {
   const images = x.transpose<Tensor4D>([3, 1, 2, 0]);
   const filter = dy.transpose<Tensor4D>([1, 2, 0, 3]);
-  return tf.conv2d(images, filter, 1, 1).transpose([1, 2, 0, 3]);
+  return tf.conv2d(images, filter, 1, (side - 1) / 2).transpose([1, 2, 0, 3]);
 }
 
 /** The same as the product of the images' patches, which a convolution with one-hot filters cuts out, with dy. */

@@ -5,7 +5,7 @@ import { composedKernels } from '../composed';
 import type { Kernels } from '../engine';
 import { batchNormInputGradient, channelMean } from './channels';
 import { filterGradient } from './filter-gradient';
-import { poolingWinners, unpool } from './pooling';
+import { poolingWinners, poolWinners, unpool } from './pooling';
 import { elementwise } from './programs';
 
 /**
@@ -56,10 +56,18 @@ export function webgpuKernels(backend: WebGPUBackend): Kernels {
       return { input: input as Tensor4D, scale: dScale as Tensor1D, offset: dOffset as Tensor1D };
     },
 
-    maxPool: (x) => ({ output: tf.maxPool(x, 2, 2, 'valid'), saved: [poolingWinners(backend, x)] }),
-    maxPoolGradient: (dy, inputShape, _output, [winners]) => unpool(backend, dy, winners, inputShape),
+    maxPool: (x, window) => tf.maxPool(x, window, 2, 'same'),
+    maxPoolPass: (x, window) => ({
+      output: tf.maxPool(x, window, 2, 'same'),
+      saved: [poolingWinners(backend, x, window)],
+    }),
+    maxPoolGradient: (dy, inputShape, _output, [winners], window) =>
+      unpool(backend, dy, winners, inputShape, window),
+    maxPoolTangent: (dx, _x, { saved: [winners] }, window) => poolWinners(backend, dx, winners, window),
 
     reluGradient: (dy, y) => elementwise(backend, 'select(0.0, dy[i], y[i] > 0.0)', { dy, y }),
+
+    biasGradient: (dy) => tf.tidy(() => channelMean(backend, 'dy[i]', { dy }).mul(dy.size / dy.shape[3])),
 
     momentumStep(parameter, velocity, gradient, learningRate, momentum) {
       tf.tidy(() => {

@@ -1,0 +1,52 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { hasStalled } from '../../src/training/stopping';
+
+const losses = fc.array(fc.double({ min: 0.01, max: 5, noNaN: true }), { minLength: 1, maxLength: 40 });
+const rules = fc.record({
+  patience: fc.integer({ min: 1, max: 10 }),
+  improvement: fc.double({ min: 0, max: 0.5, noNaN: true }),
+});
+
+describe('a training has ceased to improve', () => {
+  test('never before as many epochs as it has patience', () => {
+    fc.assert(
+      fc.property(losses, rules, (seen, rule) => {
+        if (seen.length <= rule.patience) expect(hasStalled(seen, rule)).toBe(false);
+      }),
+    );
+  });
+
+  test('not while each epoch is better by more than the share that counts', () => {
+    fc.assert(
+      fc.property(rules, fc.integer({ min: 1, max: 60 }), (rule, epochs) => {
+        const falling = Array.from({ length: epochs }, (_, i) => (0.99 * (1 - rule.improvement)) ** i);
+        expect(hasStalled(falling, rule)).toBe(false);
+      }),
+    );
+  });
+
+  test('exactly so many epochs behind the last one that counted', () => {
+    fc.assert(
+      fc.property(rules, fc.integer({ min: 0, max: 30 }), (rule, after) => {
+        // The last that counts is .5; what follows is better, but not by enough.
+        const crawling = Array.from({ length: after }, (_, i) => 0.5 * (1 - (rule.improvement * i) / 31));
+        expect(
+          hasStalled([1, 0.5, ...crawling.map((loss) => Math.max(loss, 0.5 * (1 - rule.improvement)))], {
+            ...rule,
+          }),
+        ).toBe(after >= rule.patience);
+      }),
+    );
+  });
+
+  test('even where many small improvements add up to one that counts, only that one starts the count anew', () => {
+    const rule = { patience: 3, improvement: 0.1 };
+    expect(hasStalled([1, 0.96, 0.93, 0.89], rule)).toBe(false);
+    expect(hasStalled([1, 0.96, 0.93, 0.91], rule)).toBe(true);
+  });
+
+  test('where the loss is no number', () => {
+    expect(hasStalled([1, NaN, NaN], { patience: 2, improvement: 0 })).toBe(true);
+  });
+});
