@@ -1,11 +1,17 @@
 import { precision, short, verdictOf, type Claim, type Estimate, type SeedEstimate } from './claim';
 import { meanInterval, standardDeviation } from './interval';
 
-/** A figure of both minimizers along one direction, drawn from the same noise. */
+/** A figure of both minimizers, measured in the same way, such as along one direction drawn from the same noise. */
 export interface PairedFigure {
-  readonly direction: number;
+  /** None where a seed has one figure alone. */
+  readonly direction?: number;
   readonly smallBatch: number;
   readonly largeBatch: number;
+}
+
+/** The same along a direction. */
+export interface DirectionFigure extends PairedFigure {
+  readonly direction: number;
 }
 
 /** One seed's pair of minimizers, seen along each of its directions. */
@@ -73,7 +79,7 @@ export function largerForLb(
   const ending = {
     PASS: 'the interval lies above 1',
     FAIL: 'the interval lies below 1, against the claim',
-    INCONCLUSIVE: n === 1 ? 'one direction has no interval' : 'the interval holds 1',
+    INCONCLUSIVE: n === 1 ? 'one observation has no interval' : 'the interval holds 1',
   }[verdict];
   const reason = `LB's ${figure} is ${short(estimate)} times SB's ${precision(claim)}: ${ending}`;
   return { ...claim, verdict, reason };
@@ -88,9 +94,13 @@ function unusableFigure(seeds: readonly SeedPairs[]): string | null {
   for (const { seed, pairs } of seeds) {
     for (const { direction, smallBatch, largeBatch } of pairs) {
       if (isPositive(smallBatch) && isPositive(largeBatch)) continue;
+      const where = [
+        ...(direction === undefined ? [] : [`direction ${direction}`]),
+        ...(direction === undefined || seeds.length > 1 ? [`seed ${seed}`] : []),
+      ];
       return (
-        `direction ${direction}${seeds.length > 1 ? ` of seed ${seed}` : ''} has a figure that is not a positive ` +
-        `number (SB ${short(smallBatch)}, LB ${short(largeBatch)})`
+        `${where.join(' of ')} has a figure that is not a positive number ` +
+        `(SB ${short(smallBatch)}, LB ${short(largeBatch)})`
       );
     }
   }

@@ -1,0 +1,147 @@
+import { clamp, type Box } from './box';
+import type { FreeProducts } from './free-products';
+import { addCombination, dot, project, slotOf, timesMiddle, type LimitedMemory } from './limited-memory';
+import { choleskyInPlace, solveLower, solveLowerTransposed } from './small-matrix';
+
+/** Where the subspace is, and what its minimum is written to. */
+export interface SubspaceBuffers {
+  /** [n]: the Cauchy point; the minimum takes its place. */
+  readonly point: Float64Array;
+  /** [n] of 0 and 1: which variables have to stay. */
+  readonly bound: Uint8Array;
+  /** [2 m]: Wᵀ(point − x). */
+  readonly displacement: Float64Array;
+  /** [n] each, for use in between. */
+  readonly direction: Float64Array;
+  readonly backup: Float64Array;
+}
+
+/**
+ * Goes on from the Cauchy point to the minimum of the model over the free variables, and back into the box: to
+ * the nearest point of it where that is downhill from x (Morales & Nocedal 2011), else along the way to the
+ * minimum as far as the first bound (Byrd, Lu, Nocedal & Zhu 1995, section 5).
+ *
+ * @param memory with at least one pair.
+ * @returns false where rounding has made the model indefinite. The point is then still the Cauchy point.
+ */
+export function goToSubspaceMinimum(
+  box: Box,
+  x: Float64Array,
+  gradient: Float64Array,
+  memory: LimitedMemory,
+  products: FreeProducts,
+  buffers: SubspaceBuffers,
+): boolean {
+  const { point, bound, direction, backup } = buffers;
+  if (products.free === 0) return true;
+  if (!writeNewtonDirection(x, gradient, memory, products, buffers)) return false;
+
+  backup.set(point);
+  let meetsBound = false;
+  for (let i = 0; i < point.length; i++) {
+    if (bound[i] !== 0) continue;
+    const { lower, upper } = box;
+    point[i] = clamp(point[i] + direction[i], lower[i], upper[i]);
+    if (point[i] === lower[i] || point[i] === upper[i]) meetsBound = true;
+  }
+  if (!meetsBound) return true;
+  let slope = 0;
+  for (let i = 0; i < point.length; i++) slope += (point[i] - x[i]) * gradient[i];
+  if (slope > 0) {
+    point.set(backup);
+    goToFirstBound(box, buffers);
+  }
+  return true;
+}
+
+/** As far along the direction as the box allows, at most to its end. */
+function goToFirstBound({ lower, upper }: Box, { point, direction }: SubspaceBuffers): void {
+  let part = 1;
+  let first = -1;
+  for (let i = 0; i < point.length; i++) {
+    const d = direction[i];
+    if (d === 0) continue;
+    const room = (d < 0 ? lower[i] : upper[i]) - point[i];
+    if (Math.abs(d) * part > Math.abs(room)) {
+      part = room / d;
+      first = i;
+    }
+  }
+  for (let i = 0; i < point.length; i++) {
+    const end = direction[i] < 0 ? lower[i] : upper[i];
+    point[i] = i === first ? end : clamp(point[i] + part * direction[i], lower[i], upper[i]);
+  }
+}
+
+/**
+ * −(Zᵀ B Z)⁻¹ r, where r is the model's gradient at the Cauchy point and Z picks the free variables; 0 for the
+ * bound ones. By the formula of Sherman, Morrison and Woodbury it is −(r + Zᵀ W K⁻¹ Wᵀ Z r / θ) / θ.
+ */
+function writeNewtonDirection(
+  x: Float64Array,
+  gradient: Float64Array,
+  memory: LimitedMemory,
+  products: FreeProducts,
+  { point, bound, displacement, direction }: SubspaceBuffers,
+): boolean {
+  const { size, theta } = memory;
+  const small = new Float64Array(2 * size);
+  timesMiddle(memory, displacement, small);
+  for (let i = 0; i < x.length; i++) direction[i] = -theta * (point[i] - x[i]) - gradient[i];
+  addCombination(memory, small, 1, direction);
+  keepFree(direction, bound);
+
+  project(memory, direction, small);
+  if (!solveReduced(memory, products, small)) return false;
+  addCombination(memory, small, 1 / theta, direction);
+  keepFree(direction, bound);
+  for (let i = 0; i < direction.length; i++) direction[i] /= theta;
+  return true;
+}
+
+function keepFree(v: Float64Array, bound: Uint8Array): void {
+  for (let i = 0; i < v.length; i++) if (bound[i] !== 0) v[i] = 0;
+}
+
+/**
+ * Solves K x = b in place, K = [−A, Cᵀ; C, E] with A = D + Y_Fᵀ Y_F / θ, C = L_A − R_F and E = θ S_Aᵀ S_A:
+ * L_A is what lies below the diagonal of S_Aᵀ Y_A, R_F the rest of S_Fᵀ Y_F.
+ */
+function solveReduced(memory: LimitedMemory, { yy, ss, sy }: FreeProducts, b: Float64Array): boolean {
+  const { capacity, size, theta } = memory;
+  const a = new Float64Array(size * size);
+  const e = new Float64Array(size * size);
+  // A = G Gᵀ; row i of `c` becomes G⁻¹ times row i of C.
+  const c = new Float64Array(size * size);
+  for (let i = 0; i < size; i++) {
+    const row = slotOf(memory, i) * capacity;
+    for (let j = 0; j < size; j++) {
+      const at = row + slotOf(memory, j);
+      a[i * size + j] = yy[at] / theta;
+      e[i * size + j] = theta * ss[at];
+      c[i * size + j] = i > j ? sy[at] : -sy[at];
+    }
+    a[i * size + i] += memory.sy[row + slotOf(memory, i)];
+  }
+  if (!choleskyInPlace(a, size, size)) return false;
+  const rows = Array.from({ length: size }, (_, i) => c.subarray(i * size, (i + 1) * size));
+  for (const row of rows) solveLower(a, size, size, row);
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j <= i; j++) e[i * size + j] += dot(rows[i], rows[j]);
+  }
+  if (!choleskyInPlace(e, size, size)) return false;
+
+  // With u = G⁻¹b₁ and c for C G⁻ᵀ: (E + c cᵀ) x₂ = b₂ + c u, then x₁ = G⁻ᵀ (cᵀ x₂ − u).
+  solveLower(a, size, size, b);
+  const u = b.subarray(0, size);
+  for (let i = 0; i < size; i++) b[size + i] += dot(rows[i], u);
+  solveLower(e, size, size, b, size);
+  solveLowerTransposed(e, size, size, b, size);
+  for (let j = 0; j < size; j++) {
+    let sum = -u[j];
+    for (let i = 0; i < size; i++) sum += rows[i][j] * b[size + i];
+    u[j] = sum;
+  }
+  solveLowerTransposed(a, size, size, b);
+  return true;
+}

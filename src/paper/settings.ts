@@ -1,0 +1,141 @@
+import { z } from 'zod';
+import { UserError } from '../errors';
+import { flagOf } from '../experiment/settings';
+import type { DatasetName } from '../data/load';
+import { PAPER_NETWORKS, type PaperNetwork } from '../model/networks';
+import { BATCH_STATISTICS } from '../training/gradient';
+import type { Regime } from '../training/regime';
+import type { TrainingConfig } from '../training/train';
+
+/** `scaled`: a tenth of the data, the paper's shares of it in a batch; `full`: the paper's own sizes. */
+export const PAPER_PRESETS = ['scaled', 'full'] as const;
+export type PaperPreset = (typeof PAPER_PRESETS)[number];
+
+/** Everything that decides the figures of the paper's experiment, but for the engine. */
+export const paperSettingsSchema = z.object({
+  preset: z.enum(PAPER_PRESETS),
+  networks: z.array(z.enum(PAPER_NETWORKS)).min(1),
+  seed: z.number().int().min(-9e12).max(9e12),
+  /** Trials from random starts, of seed, seed + 1, … */
+  seeds: z.number().int().min(1).max(100),
+  /** The first so many training images; of fewer, all. */
+  trainSize: z.number().int().min(1).max(60_000),
+  smallBatch: z.number().int().min(1),
+  /** LB's share of the training images. */
+  largeShare: z.number().gt(0).max(1),
+  /** Of Adam, in both regimes. */
+  learningRate: z.number().positive(),
+  /** At most. */
+  epochs: z.number().int().min(1),
+  /** Training ends when so many epochs have not brought the loss down by the share `improvement`. */
+  patience: z.number().int().min(1),
+  improvement: z.number().min(0).lt(1),
+  /** Sharpness is measured on the first so many training images; of fewer, all. */
+  sharpnessImages: z.number().int().min(1).max(60_000),
+  /** What batch norm normalizes by there; `batch` takes batches of LB's size. */
+  statistics: z.enum(BATCH_STATISTICS),
+  /** p of the random subspace. */
+  dimension: z.number().int().min(1).max(1000),
+});
+export type PaperSettings = z.infer<typeof paperSettingsSchema>;
+
+const COMMON = {
+  networks: ['C1'],
+  seeds: 5,
+  largeShare: 0.1,
+  learningRate: 1e-3,
+  epochs: 200,
+  patience: 10,
+  improvement: 0.02,
+  statistics: 'batch',
+  dimension: 100,
+} as const;
+
+const PRESET_VALUES: Readonly<Record<PaperPreset, Omit<PaperSettings, 'preset' | 'seed'>>> = {
+  full: { ...COMMON, networks: ['C1'], trainSize: 60_000, smallBatch: 256, sharpnessImages: 60_000 },
+  // SB's share of the data, too, is the paper's: 256 of 50,000 images.
+  scaled: { ...COMMON, networks: ['C1'], seeds: 3, trainSize: 5_000, smallBatch: 26, sharpnessImages: 2_000 },
+};
+
+/**
+ * A preset with some of its values changed.
+ *
+ * @throws UserError naming the value that is out of range.
+ */
+export function paperSettingsOf(
+  preset: PaperPreset,
+  seed: number,
+  changes: Partial<PaperSettings>,
+): PaperSettings {
+  const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+  const parsed = paperSettingsSchema.safeParse({ ...PRESET_VALUES[preset], ...given, preset, seed });
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new UserError(`${flagOf(String(issue.path[0]))}: ${issue.message}.`);
+  }
+  return parsed.data;
+}
+
+const TRAIN_IMAGES: Readonly<Record<DatasetName, number>> = {
+  mnist: 60_000,
+  cifar10: 50_000,
+  cifar100: 50_000,
+};
+
+/** The data set that a network of the paper is for. */
+export function datasetFor(network: PaperNetwork): DatasetName {
+  if (network === 'F1') return 'mnist';
+  return network === 'C1' || network === 'C2' ? 'cifar10' : 'cifar100';
+}
+
+/** How many images a network is trained on. */
+export function trainImagesOf({ trainSize }: PaperSettings, network: PaperNetwork): number {
+  return Math.min(trainSize, TRAIN_IMAGES[datasetFor(network)]);
+}
+
+/** On how many of them its sharpness is measured. */
+export function sharpnessImagesOf(settings: PaperSettings, network: PaperNetwork): number {
+  return Math.min(settings.sharpnessImages, trainImagesOf(settings, network));
+}
+
+/** LB's batch size: its share of the training images. */
+export function largeBatchOf(settings: PaperSettings, network: PaperNetwork): number {
+  return Math.max(1, Math.round(settings.largeShare * trainImagesOf(settings, network)));
+}
+
+/** The seeds of the trials. */
+export function trialsOf({ seed, seeds }: PaperSettings): number[] {
+  return Array.from({ length: seeds }, (_, index) => seed + index);
+}
+
+/** How a regime is trained: Adam with a constant learning rate, until the loss ceases to improve. */
+export function paperTrainingConfig(
+  settings: PaperSettings,
+  network: PaperNetwork,
+  regime: Regime,
+): TrainingConfig {
+  const { smallBatch, epochs, patience, improvement, learningRate } = settings;
+  return {
+    batchSize: regime === 'SB' ? smallBatch : largeBatchOf(settings, network),
+    epochs,
+    stopping: { patience, improvement },
+    learningRate,
+    schedule: 'constant',
+    optimizer: { kind: 'adam', weightDecay: 0 },
+    augment: false,
+    testEvery: 5,
+  };
+}
+
+/** The command that runs the experiment of these settings. */
+export function paperCommandOf(settings: PaperSettings, engine: string): string {
+  const { preset, seed } = settings;
+  const original = paperSettingsOf(preset, seed, {});
+  const changes = (Object.keys(settings) as (keyof PaperSettings)[])
+    .filter((key) => JSON.stringify(settings[key]) !== JSON.stringify(original[key]))
+    .map((key) => `${flagOf(key)} ${String(settings[key])}`);
+  return [
+    `npx ts-node reproduce.ts paper --engine ${engine} --preset ${preset} --seed ${seed}`,
+    ...changes,
+  ].join(' ');
+}
