@@ -180,6 +180,7 @@ function commandLine(): Command {
       ),
     )
     .option('--dimension <n>', 'of the random subspace', whole())
+    .option('--orthonormal', "the random subspace's matrix with orthonormal columns, not normal entries")
     .action(paper);
 
   common(program.command('report'))

@@ -533,7 +533,8 @@ describe('wrong input is refused:', () => {
       /^Variable 1 has no room between/,
     ],
     ['an upper bound of -infinity', [-Infinity, 0], [-Infinity, 1], [0, 0], {}, /^Variable 0 has no room/],
-    ['iterations below 0', [0, 0], [1, 1], [0, 0], { iterations: -1 }, /-1 iterations/],
+    ['iterations below 0', [0, 0], [1, 1], [0, 0], { iterations: -1 }, /whole number, not -1/],
+    ['half an iteration', [0, 0], [1, 1], [0, 0], { iterations: 2.5 }, /whole number, not 2\.5/],
     ['a memory of nothing', [0, 0], [1, 1], [0, 0], { memory: 0 }, /at least 1, not 0/],
     ['a broken memory', [0, 0], [1, 1], [0, 0], { memory: 2.5 }, /at least 1, not 2\.5/],
   ])('%s', async (_, lower, upper, start, options, message) => {

@@ -2,7 +2,15 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { findCauchyPoint } from '../../src/optimize/cauchy-point';
 import { follow, noProducts } from '../../src/optimize/free-products';
-import { addCombination, emptyMemory, project, slotOf, timesMiddle } from '../../src/optimize/limited-memory';
+import {
+  addCombination,
+  emptyMemory,
+  forget,
+  project,
+  remember,
+  slotOf,
+  timesMiddle,
+} from '../../src/optimize/limited-memory';
 import { goToSubspaceMinimum } from '../../src/optimize/subspace-minimum';
 import { evenly } from '../support/arbitraries';
 import { inner, models, times, type Model } from './model';
@@ -91,7 +99,6 @@ describe('the limited memory', () => {
             follow(products, partial, bound);
           }
         }
-        expect(products.free).toBe(bound.filter((b) => b === 0).length);
         const over = (one: Float64Array, other: Float64Array, which: number) =>
           one.reduce((sum, value, i) => sum + (bound[i] === which ? value * other[i] : 0), 0);
         for (let i = 0; i < size; i++) {
@@ -104,6 +111,17 @@ describe('the limited memory', () => {
         }
       }),
     );
+  });
+});
+
+describe('a step', () => {
+  test('whose curvature is not to be believed spoils the memory, which says so', () => {
+    const memory = emptyMemory(1, 2);
+    const ends = { before: Float64Array.of(0), after: Float64Array.of(1e160), direction: Float64Array.of(1) };
+    expect(remember(memory, { ...ends, length: 1, curvature: 1 })).toBe(false);
+    forget(memory);
+    expect(remember(memory, { ...ends, after: Float64Array.of(2), length: 1, curvature: 2 })).toBe(true);
+    expect(memory).toMatchObject({ size: 1, theta: 2 });
   });
 });
 
@@ -254,10 +272,33 @@ describe('the minimum over the free variables', () => {
           point,
           cauchy.map((value, i) => value + part * direction[i]),
         );
+        // The bound itself is met to the last bit.
+        const meets = point.some((value, i) => direction[i] !== 0 && [lower[i], upper[i]].includes(value));
+        expect(meets).toBe(true);
         expect(modelValue(model, point)).toBeLessThanOrEqual(modelValue(model, cauchy) + 1e-9);
       }),
       { numRuns: 3000, seed: 1 },
     );
     expect(cut).toBeGreaterThan(0);
   });
+
+  test.each<'yy' | 'ss'>(['yy', 'ss'])(
+    'is not looked for where rounding has spoilt the products %s',
+    (which) => {
+      fc.assert(
+        fc.property(models, (model) => {
+          fc.pre(model.memory.size > 0);
+          const { x, gradient, memory } = model;
+          const buffers = buffersFor(model);
+          findCauchyPoint(model, x, gradient, memory, buffers);
+          const cauchy = buffers.point.slice();
+          const products = noProducts(x.length, memory.capacity);
+          follow(products, memory, buffers.bound);
+          products[which].fill(-1e9);
+          expect(goToSubspaceMinimum(model, x, gradient, memory, products, buffers)).toBe(false);
+          expect(buffers.point).toEqual(cauchy);
+        }),
+      );
+    },
+  );
 });

@@ -29,7 +29,7 @@ function bowl(minimizer: Float64Array, curvatures: Float64Array, loss: number): 
         value += 0.5 * curvatures[i] * away * away;
         gradient[i] = curvatures[i] * away;
       });
-      return value;
+      return { loss: value, batchLosses: [value] };
     },
   };
 }

@@ -6,7 +6,13 @@ import { sliceBatch } from '../../src/data/batches';
 import { standardize } from '../../src/data/standardize';
 import type { Engine } from '../../src/engine/engine';
 import { Interrupted } from '../../src/errors';
-import { isTrainable, parameterCount, tensorSpecs, type Architecture } from '../../src/model/architecture';
+import {
+  isTrainable,
+  parameterCount,
+  tensorSpecs,
+  type Architecture,
+  type Layer,
+} from '../../src/model/architecture';
 import { formulaTensor, formulaWeights } from '../../src/model/formula';
 import { shallow, simpleVgg } from '../../src/model/networks';
 import { fromVector, toVector } from '../../src/model/vector';
@@ -27,11 +33,11 @@ const images = firstImages(sampleImages(), reference.images);
 /** Overlapping pooling, batch norm behind linear layers, and a convolution without pooling. */
 const TINY_C1: Architecture = {
   name: 'tiny C1',
-  layers: shallow('tiny C1', { width: 3, hidden: [6, 5], classes: 10 }).layers.flatMap((layer) =>
+  layers: shallow('tiny C1', { width: 3, hidden: [6, 5], classes: 10 }).layers.flatMap((layer): Layer[] =>
     layer.kind === 'flatten'
       ? [
           {
-            kind: 'convBlock' as const,
+            kind: 'convBlock',
             conv: 'features.8',
             batchNorm: 'features.9',
             inputs: 3,

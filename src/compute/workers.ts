@@ -119,6 +119,7 @@ export function inWorkers(info: EngineInfo, cache: string): Compute {
 function meanGradient(parts: readonly LossGradient[], shares: readonly number[]): LossGradient {
   return {
     loss: parts.reduce((sum, { loss }, part) => sum + shares[part] * loss, 0),
+    batchLosses: parts.flatMap(({ batchLosses }) => batchLosses),
     gradient: weightedSum(
       parts.map(({ gradient }) => gradient),
       shares,

@@ -14,33 +14,28 @@ export interface FreeProducts {
   readonly sy: Float64Array;
   /** Which variables were bound when the products were last brought up to date, [n] of 0 and 1. */
   readonly bound: Uint8Array;
-  /** How many of them were free. */
-  free: number;
 }
 
 /** The products of no pairs, with all variables free. */
 export function noProducts(n: number, capacity: number): FreeProducts {
   const matrix = () => new Float64Array(capacity * capacity);
-  return { yy: matrix(), ss: matrix(), sy: matrix(), bound: new Uint8Array(n), free: n };
+  return { yy: matrix(), ss: matrix(), sy: matrix(), bound: new Uint8Array(n) };
 }
 
 /**
- * Brings the products up to date. It has to be called at every iteration that has pairs, also where nothing is
- * free: a pair that it does not see while it is the youngest would be missing from then on.
+ * Brings the products up to date. It has to be called at every iteration that has pairs: a
+ * pair that it does not see while it is the youngest would be missing from then on.
  *
  * @param memory with at least one pair.
  * @param bound which variables are bound now, [n] of 0 and 1.
  */
 export function follow(products: FreeProducts, memory: LimitedMemory, bound: Uint8Array): void {
   const slots = Array.from({ length: memory.size }, (_, age) => slotOf(memory, age));
-  let free = 0;
   for (let i = 0; i < bound.length; i++) {
-    if (bound[i] === 0) free++;
     if (bound[i] === products.bound[i]) continue;
     products.bound[i] = bound[i];
     move(products, memory, slots, i, bound[i] === 0 ? 1 : -1);
   }
-  products.free = free;
   renewYoungest(products, memory, slots);
 }
 

@@ -90,7 +90,9 @@ export async function minimizeInBox(
     gradientTolerance = GRADIENT_TOLERANCE,
   } = options;
   checkProblem(problem, start);
-  if (!(mostIterations >= 0)) throw new Error(`There cannot be ${mostIterations} iterations.`);
+  if (!(Number.isInteger(mostIterations) && mostIterations >= 0)) {
+    throw new Error(`The iterations have to be a whole number, not ${mostIterations}.`);
+  }
   if (!(Number.isInteger(mostPairs) && mostPairs >= 1)) {
     throw new Error(`The memory has to be a whole number of at least 1, not ${mostPairs}.`);
   }

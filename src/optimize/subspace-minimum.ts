@@ -33,20 +33,15 @@ export function goToSubspaceMinimum(
   buffers: SubspaceBuffers,
 ): boolean {
   const { point, bound, direction, backup } = buffers;
-  if (products.free === 0) return true;
   if (!writeNewtonDirection(x, gradient, memory, products, buffers)) return false;
 
   backup.set(point);
-  let meetsBound = false;
-  for (let i = 0; i < point.length; i++) {
-    if (bound[i] !== 0) continue;
-    const { lower, upper } = box;
-    point[i] = clamp(point[i] + direction[i], lower[i], upper[i]);
-    if (point[i] === lower[i] || point[i] === upper[i]) meetsBound = true;
-  }
-  if (!meetsBound) return true;
+  const { lower, upper } = box;
   let slope = 0;
-  for (let i = 0; i < point.length; i++) slope += (point[i] - x[i]) * gradient[i];
+  for (let i = 0; i < point.length; i++) {
+    if (bound[i] === 0) point[i] = clamp(point[i] + direction[i], lower[i], upper[i]);
+    slope += (point[i] - x[i]) * gradient[i];
+  }
   if (slope > 0) {
     point.set(backup);
     goToFirstBound(box, buffers);

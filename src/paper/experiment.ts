@@ -115,7 +115,7 @@ async function measureTrial(
       for (const epsilon of EPSILONS) {
         const done = stored.read() ?? [];
         if (done.some((one) => one.space === space && one.epsilon === epsilon)) continue;
-        subspace ??= subspaceOf(network, space, seed, settings.dimension);
+        subspace ??= subspaceOf(settings, network, space, seed);
         const begun = performance.now();
         const measured = await measure(context, network, train, seed, weights[regime], regime, {
           space,
@@ -129,11 +129,16 @@ async function measureTrial(
   }
 }
 
-function subspaceOf(network: PaperNetwork, space: Space, seed: number, dimension: number): Subspace {
+function subspaceOf(
+  { dimension, orthonormal }: PaperSettings,
+  network: PaperNetwork,
+  space: Space,
+  seed: number,
+): Subspace {
   const size = parameterCount(paperNetwork(network));
   return space === 'full'
     ? fullSpace(size)
-    : randomSubspace(size, dimension, randomStream(seed, 'subspace', network));
+    : randomSubspace(size, dimension, randomStream(seed, 'subspace', network), { orthonormal });
 }
 
 async function measure(
@@ -163,4 +168,4 @@ async function measure(
 }
 
 /** Two maximizations of ten iterations; the progress display counts by them. */
-const USUAL_EVALUATIONS = 25;
+const USUAL_EVALUATIONS = 26;

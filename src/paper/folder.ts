@@ -28,6 +28,7 @@ export const sharpnessSchema = z.object({
   space: z.enum(SPACES),
   epsilon: z.number(),
   sharpness: anyNumber.describe('φ, 0 or more'),
+  standardError: anyNumber.describe('of φ, over the batches of images'),
   loss: anyNumber.describe('f(x) in nats'),
   maximum: anyNumber.describe('the highest f found in the box'),
   fromCentre: anyNumber.describe("φ by the maximization from the box's centre alone"),

@@ -36,6 +36,8 @@ export const paperSettingsSchema = z.object({
   statistics: z.enum(BATCH_STATISTICS),
   /** p of the random subspace. */
   dimension: z.number().int().min(1).max(1000),
+  /** Replaces the subspace's normal entries by the orthonormal columns that span the same. */
+  orthonormal: z.boolean(),
 });
 export type PaperSettings = z.infer<typeof paperSettingsSchema>;
 
@@ -45,10 +47,11 @@ const COMMON = {
   largeShare: 0.1,
   learningRate: 1e-3,
   epochs: 200,
-  patience: 10,
-  improvement: 0.02,
+  patience: 5,
+  improvement: 0.01,
   statistics: 'batch',
   dimension: 100,
+  orthonormal: false,
 } as const;
 
 const PRESET_VALUES: Readonly<Record<PaperPreset, Omit<PaperSettings, 'preset' | 'seed'>>> = {
@@ -133,7 +136,7 @@ export function paperCommandOf(settings: PaperSettings, engine: string): string 
   const original = paperSettingsOf(preset, seed, {});
   const changes = (Object.keys(settings) as (keyof PaperSettings)[])
     .filter((key) => JSON.stringify(settings[key]) !== JSON.stringify(original[key]))
-    .map((key) => `${flagOf(key)} ${String(settings[key])}`);
+    .map((key) => (settings[key] === true ? flagOf(key) : `${flagOf(key)} ${String(settings[key])}`));
   return [
     `npx ts-node reproduce.ts paper --engine ${engine} --preset ${preset} --seed ${seed}`,
     ...changes,

@@ -1,5 +1,6 @@
 import { minimizeInBox } from '../optimize/lbfgsb';
 import type { RandomStream } from '../random';
+import { standardDeviation } from '../verdict/interval';
 import type { Objective } from './objective';
 import type { Subspace } from './subspace';
 
@@ -10,6 +11,11 @@ export const ITERATIONS = 10;
 export interface KeskarSharpness {
   /** φ = (max f − f(x)) / (1 + f(x)) · 100, 0 or more. */
   readonly sharpness: number;
+  /**
+   * Standard error of φ for the images being a sample: of the mean over batches of what the maximizer adds to a batch's
+   * loss. NaN for fewer than two batches. The maximizer being found on the same images, φ over more of them is lower.
+   */
+  readonly standardError: number;
   /** f(x) in nats. */
   readonly loss: number;
   /** The highest f that was found in the box, f(x) included. */
@@ -47,33 +53,39 @@ export async function keskarSharpness(
   const slope = new Float64Array(size);
   let evaluations = 0;
 
-  /** −f(x + Az), with its gradient by z. */
+  /** f(x + Az), with the gradient of −f by z. */
   const evaluate = async (z: Float64Array, gradient: Float64Array) => {
     subspace.apply(z, x);
     for (let i = 0; i < size; i++) x[i] += minimizer[i];
-    const loss = await objective.evaluate(x, slope);
+    const there = await objective.evaluate(x, slope);
     evaluations++;
     subspace.transpose(slope, gradient);
     for (let i = 0; i < gradient.length; i++) gradient[i] = -gradient[i];
-    return -loss;
+    return there;
   };
+  const negative = async (z: Float64Array, gradient: Float64Array) => -(await evaluate(z, gradient)).loss;
   /** Exactly so many iterations: at a good minimizer the gradient is as small as a tolerance for it. */
   const options = { iterations: ITERATIONS, functionTolerance: 0, gradientTolerance: 0 };
   const maximize = async (z: Float64Array) => {
-    const { value, x: maximizer } = await minimizeInBox({ lower, upper, evaluate }, z, options);
+    const { value, x: maximizer } = await minimizeInBox({ lower, upper, evaluate: negative }, z, options);
     return { maximum: -value, maximizer };
   };
 
   const centre = new Float64Array(subspace.dimension);
-  const loss = -(await evaluate(centre, new Float64Array(subspace.dimension)));
+  const unused = new Float64Array(subspace.dimension);
+  const { loss, batchLosses } = await evaluate(centre, unused);
   const fromCentre = await maximize(centre);
   const fromRandom = await maximize(upper.map((bound) => bound * (2 * random.uniform() - 1)));
   const all = [{ maximum: loss, maximizer: centre }, fromCentre, fromRandom];
   for (const z of start) all.push(await maximize(z));
   const best = all.reduce((one, other) => (other.maximum > one.maximum ? other : one));
+  const { batchLosses: highest } = await evaluate(best.maximizer, unused);
+  const rises = highest.map((value, batch) => value - batchLosses[batch]);
+  const error = standardDeviation(rises) / Math.sqrt(rises.length);
   const sharpnessOf = (maximum: number) => (100 * Math.max(0, maximum - loss)) / (1 + loss);
   return {
     sharpness: sharpnessOf(best.maximum),
+    standardError: (100 * error) / (1 + loss),
     loss,
     maximum: best.maximum,
     fromCentre: sharpnessOf(fromCentre.maximum),

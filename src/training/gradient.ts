@@ -22,6 +22,8 @@ export type BatchStatistics = (typeof BATCH_STATISTICS)[number];
 export interface LossGradient {
   /** Mean cross entropy in nats. */
   readonly loss: number;
+  /** The same of each batch, in the data set's order. */
+  readonly batchLosses: readonly number[];
   /** d loss / d parameter of every trainable tensor, in PyTorch's layout. */
   readonly gradient: Weights;
 }
@@ -45,17 +47,26 @@ export async function lossGradient(
     ? trainableNetwork(engine, foldedArchitecture(architecture), foldedWeights(architecture, weights))
     : trainableNetwork(engine, architecture, weights);
   try {
-    const { loss, tensors } = await meanOverBatches(engine, dataset, options, async (images, labels) => {
-      const pass = await network.pass(images, labels);
-      pass.logits.dispose();
-      return { loss: pass.loss, tensors: pass.gradients };
-    });
+    const { loss, batchLosses, tensors } = await meanOverBatches(
+      engine,
+      dataset,
+      options,
+      async (images, labels) => {
+        const pass = await network.pass(images, labels);
+        pass.logits.dispose();
+        return { loss: pass.loss, tensors: pass.gradients };
+      },
+    );
     const gradient = new Map<string, HostTensor>();
     for (const [name, mean] of tensors) {
       gradient.set(name, await network.toHost(name, mean));
       mean.dispose();
     }
-    return { loss, gradient: fixed ? unfoldedGradient(architecture, weights, gradient) : gradient };
+    return {
+      loss,
+      batchLosses,
+      gradient: fixed ? unfoldedGradient(architecture, weights, gradient) : gradient,
+    };
   } finally {
     network.dispose();
   }
@@ -65,6 +76,11 @@ export async function lossGradient(
 interface LossAndTensors {
   readonly loss: number;
   readonly tensors: ReadonlyMap<string, Tensor>;
+}
+
+/** Means over a data set, with the loss of each batch. */
+interface BatchMeans extends LossAndTensors {
+  readonly batchLosses: readonly number[];
 }
 
 /**
@@ -78,9 +94,10 @@ export async function meanOverBatches(
   dataset: Dataset,
   { batchSize, onImages, signal }: EvaluationOptions & { readonly batchSize: number },
   pass: (images: Tensor4D, labels: Tensor1D) => Promise<LossAndTensors>,
-): Promise<LossAndTensors> {
+): Promise<BatchMeans> {
   const sums = new Map<string, Tensor>();
   let loss = 0;
+  const batchLosses: number[] = [];
   try {
     for (let from = 0; from < dataset.count; from += batchSize) {
       const batch = sliceBatch(dataset, from, Math.min(from + batchSize, dataset.count));
@@ -89,6 +106,7 @@ export async function meanOverBatches(
       const ofBatch = await pass(standardize(engine, batch), labels);
       labels.dispose();
       loss += share * ofBatch.loss;
+      batchLosses.push(ofBatch.loss);
       for (const [name, tensor] of ofBatch.tensors) {
         const before = sums.get(name);
         sums.set(
@@ -106,5 +124,5 @@ export async function meanOverBatches(
     tf.dispose([...sums.values()]);
     throw error;
   }
-  return { loss, tensors: sums };
+  return { loss, batchLosses, tensors: sums };
 }

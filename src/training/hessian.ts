@@ -56,14 +56,19 @@ export async function hessianProduct(
     ]),
   );
   try {
-    const { loss, tensors } = await meanOverBatches(engine, dataset, options, async (images, labels) => {
-      const pass = await hessianPass(engine.kernels, folded, parameters, images, labels);
-      const named = [...parameters.keys()].flatMap((name): [string, tf.Tensor][] => [
-        [`gradient ${name}`, pass.gradients.get(name)!],
-        [`product ${name}`, pass.products.get(name)!],
-      ]);
-      return { loss: pass.loss, tensors: new Map(named) };
-    });
+    const { loss, batchLosses, tensors } = await meanOverBatches(
+      engine,
+      dataset,
+      options,
+      async (images, labels) => {
+        const pass = await hessianPass(engine.kernels, folded, parameters, images, labels);
+        const named = [...parameters.keys()].flatMap((name): [string, tf.Tensor][] => [
+          [`gradient ${name}`, pass.gradients.get(name)!],
+          [`product ${name}`, pass.products.get(name)!],
+        ]);
+        return { loss: pass.loss, tensors: new Map(named) };
+      },
+    );
     const toHost = async (kind: 'gradient' | 'product') => {
       const onHost = new Map<string, HostTensor>();
       for (const name of parameters.keys()) {
@@ -76,6 +81,7 @@ export async function hessianProduct(
     tf.dispose([...tensors.values()]);
     return {
       loss,
+      batchLosses,
       gradient: unfoldedGradient(architecture, weights, gradient),
       product: unfoldedGradientTangent(architecture, weights, direction, gradient, product),
     };
