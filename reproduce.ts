@@ -36,7 +36,7 @@ import {
   randomDirection,
   type Normalization,
 } from './src/landscape/directions';
-import { PAPER_NETWORKS, SIMPLE_VGG, simpleVggWith } from './src/model/networks';
+import { PAPER_NETWORKS, paperNetwork, SIMPLE_VGG, simpleVggWith } from './src/model/networks';
 import { runPaper } from './src/paper/experiment';
 import { openPaperFolder, reopenPaperFolder, type PaperFolder } from './src/paper/folder';
 import { judgePaper } from './src/paper/judge';
@@ -327,7 +327,8 @@ async function paper(options: PaperOptions): Promise<void> {
     say(`The paper's experiment, preset ${settings.preset}, seed ${seed}, ${describeEngine(compute.info)}.`);
     const load = (dataset: DatasetName, split: Split) =>
       loadDataset(dataset, split, { cache: cacheFolder(), folder: data }, say);
-    await runPaper({ compute, settings, folder, load, progress, signal: untilInterrupted() });
+    const signal = untilInterrupted();
+    await runPaper({ compute, architectureOf: paperNetwork, settings, folder, load, progress, signal });
     writePaper(folder);
   });
 }

@@ -66,9 +66,25 @@ describe('the line search', () => {
           expect(ended).toBe(true);
           expect(last).toBeLessThanOrEqual(edge);
           expect(curve(last)[0]).toBeLessThan(curve(0)[0]);
+          // No step is tried that is as long as one that has failed.
+          steps.forEach((step, i) => {
+            for (const earlier of steps.slice(0, i)) expect(earlier > edge && step >= earlier).toBe(false);
+          });
         },
       ),
     );
+  });
+
+  test('backs off within its bracket, and goes on there', () => {
+    // A plateau above the start, but for the first ten-thousandth; in the middle there is nothing.
+    const { steps, ended } = stepsAlong(
+      (t) => (t < 1e-4 ? [-t, -1] : t > 0.05 && t < 0.5 ? [NaN, NaN] : [1, 0]),
+      1,
+      1,
+    );
+    expect(steps.some((step) => step > 0.05 && step < 0.5)).toBe(true);
+    expect(ended).toBe(true);
+    expect(steps[steps.length - 1]).toBeLessThan(1e-4);
   });
 
   test('takes numbers that overflow for no more than a step too far', () => {

@@ -6,23 +6,25 @@ import { formulaWeights } from '../../src/model/formula';
 import { simpleVgg } from '../../src/model/networks';
 import { tensorNamed, type HostTensor, type Weights } from '../../src/model/weights';
 import { ascentSharpness, ascentStep } from '../../src/sharpness/sam';
+import { evenly } from '../support/arbitraries';
 import { describeEngines } from '../support/describe-engines';
 import { sampleImages, sharpnessReference } from '../support/fixtures';
 
 jest.setTimeout(300_000);
 
-const numbers = fc.double({ min: -10, max: 10, noNaN: true });
-const points = fc.array(fc.tuple(numbers, numbers), { minLength: 1, maxLength: 20 }).map((pairs) => ({
-  weights: Float64Array.from(pairs, ([w]) => w),
-  gradient: Float64Array.from(pairs, ([, g]) => g),
-}));
+/** Neither 0 nor close to it. */
+const numbers = fc.tuple(evenly(0.1, 10), fc.boolean()).map(([size, negative]) => (negative ? -size : size));
+/** Weights, a gradient there, and another direction. */
+const points = fc.array(fc.tuple(numbers, numbers, numbers), { minLength: 1, maxLength: 20 }).map((rows) => {
+  const [weights, gradient, other] = [0, 1, 2].map((column) => Float64Array.from(rows, (row) => row[column]));
+  return { weights, gradient, other };
+});
 const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, value, i) => sum + value * b[i], 0);
 
 describe('a step of ascent', () => {
   test('is ρ long along the gradient', () => {
     fc.assert(
       fc.property(points, ({ weights, gradient }) => {
-        fc.pre(dot(gradient, gradient) > 1e-12);
         const step = ascentStep(weights, gradient, 0.3, false);
         expect(Math.sqrt(dot(step, step))).toBeCloseTo(0.3, 10);
         expect(dot(step, gradient)).toBeCloseTo(0.3 * Math.sqrt(dot(gradient, gradient)), 8);
@@ -32,18 +34,13 @@ describe('a step of ascent', () => {
 
   test('where it is adaptive is ρ long as the weights measure it, and no other such step climbs as far', () => {
     fc.assert(
-      fc.property(points, points, ({ weights, gradient }, { gradient: other }) => {
-        const size = Math.min(weights.length, other.length);
-        const w = weights.subarray(0, size).map((value) => value || 1);
-        const g = gradient.subarray(0, size);
-        fc.pre(g.every((value) => Math.abs(value) > 1e-6) && w.every((value) => Math.abs(value) > 1e-6));
-        const step = ascentStep(w, g, 0.5, true);
-        const measured = step.map((value, i) => value / Math.abs(w[i]));
-        expect(Math.sqrt(dot(measured, measured))).toBeCloseTo(0.5, 8);
-        const length = Math.sqrt(dot(other.subarray(0, size), other.subarray(0, size)));
-        fc.pre(length > 1e-6);
-        const rival = w.map((value, i) => (0.5 * Math.abs(value) * other[i]) / length);
-        expect(dot(rival, g)).toBeLessThanOrEqual(dot(step, g) + 1e-9);
+      fc.property(points, ({ weights, gradient, other }) => {
+        const step = ascentStep(weights, gradient, 0.5, true);
+        const measured = step.map((value, i) => value / Math.abs(weights[i]));
+        expect(Math.sqrt(dot(measured, measured))).toBeCloseTo(0.5, 10);
+        const length = Math.sqrt(dot(other, other));
+        const rival = weights.map((value, i) => (0.5 * Math.abs(value) * other[i]) / length);
+        expect(dot(rival, gradient)).toBeLessThanOrEqual(dot(step, gradient) * (1 + 1e-9));
       }),
     );
   });

@@ -3,8 +3,8 @@ import { settled } from '../compute/settled';
 import { firstImages, type Dataset, type Split } from '../data/dataset';
 import type { DatasetName } from '../data/load';
 import { findMinimizer, type Training } from '../experiment/minimizers';
-import { parameterCount } from '../model/architecture';
-import { paperNetwork, type PaperNetwork } from '../model/networks';
+import { parameterCount, type Architecture } from '../model/architecture';
+import type { PaperNetwork } from '../model/networks';
 import type { Weights } from '../model/weights';
 import type { Progress } from '../progress';
 import { randomStream } from '../random';
@@ -30,6 +30,7 @@ export interface PaperContext {
   readonly compute: Compute;
   readonly settings: PaperSettings;
   readonly folder: PaperFolder;
+  readonly architectureOf: (network: PaperNetwork) => Architecture;
   /** A data set's splits, whole. */
   readonly load: (name: DatasetName, split: Split) => Dataset;
   readonly progress: Progress;
@@ -81,7 +82,7 @@ async function runTrial(
   seed: number,
 ): Promise<void> {
   const { compute, settings, folder } = context;
-  const architecture = paperNetwork(network);
+  const architecture = context.architectureOf(network);
   const find = (regime: Regime) =>
     findMinimizer({ ...context, architecture, data }, paperTraining(settings, network, regime, seed));
   const weights =
@@ -115,7 +116,7 @@ async function measureTrial(
       for (const epsilon of EPSILONS) {
         const done = stored.read() ?? [];
         if (done.some((one) => one.space === space && one.epsilon === epsilon)) continue;
-        subspace ??= subspaceOf(settings, network, space, seed);
+        subspace ??= subspaceOf(context, network, space, seed);
         const begun = performance.now();
         const measured = await measure(context, network, train, seed, weights[regime], regime, {
           space,
@@ -130,19 +131,19 @@ async function measureTrial(
 }
 
 function subspaceOf(
-  { dimension, orthonormal }: PaperSettings,
+  { architectureOf, settings: { dimension, orthonormal } }: PaperContext,
   network: PaperNetwork,
   space: Space,
   seed: number,
 ): Subspace {
-  const size = parameterCount(paperNetwork(network));
+  const size = parameterCount(architectureOf(network));
   return space === 'full'
     ? fullSpace(size)
     : randomSubspace(size, dimension, randomStream(seed, 'subspace', network), { orthonormal });
 }
 
 async function measure(
-  { compute, settings, progress, signal }: PaperContext,
+  { compute, architectureOf, settings, progress, signal }: PaperContext,
   network: PaperNetwork,
   train: Dataset,
   seed: number,
@@ -154,7 +155,7 @@ async function measure(
   const images = firstImages(train, sharpnessImagesOf(settings, network));
   const label = `${network} ${regime} of seed ${seed}, sharpness in the ${space === 'full' ? 'full space' : 'subspace'}, ε = ${epsilon}`;
   const stretch = progress.begin(label, USUAL_EVALUATIONS * images.count);
-  const objective = lossObjective(compute, paperNetwork(network), weights, images, {
+  const objective = lossObjective(compute, architectureOf(network), weights, images, {
     statistics: settings.statistics,
     batchSize: Math.min(images.count, largeBatchOf(settings, network)),
     onImages: stretch.advance,
