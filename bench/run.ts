@@ -7,6 +7,7 @@ import { FULL, QUICK } from './growth-plan';
 import { growthTable, parseGrowth } from './growth-results';
 import { measureGrowth } from './growth';
 import { serve } from './serve';
+import { sharpnessRates } from './sharpness';
 import { sideBySide, sideBySideTable } from './side-by-side';
 
 const progress = (line: string) => void process.stderr.write(`${line}\n`);
@@ -42,6 +43,17 @@ program
       process.stdout.write(growthTable(growth.rows));
     },
   );
+
+program
+  .command('sharpness')
+  .description("the paper's Metric 2.1 against training with batches of the same size, on C1 (10 minutes)")
+  .option('--engine <name>', 'which engine', 'tensorflow')
+  .option('--json <file>', 'write the rows there too')
+  .action(async ({ engine, json }: { engine: EngineName; json?: string }) => {
+    const rows = await sharpnessRates(engineNames(engine)[0]);
+    process.stdout.write(sideBySideTable(rows));
+    if (json) writeJson(json, rows);
+  });
 
 program
   .command('plot')
