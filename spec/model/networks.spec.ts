@@ -165,7 +165,6 @@ describeEngines("parity of the paper's networks with PyTorch", (opened, engineNa
           .map((spec) => errorOf('adamChange', spec.name, difference(after, weights, spec.name)));
         // Adam divides by the gradient's size, so that rounding counts in full where the gradient is small.
         expect(Math.max(...errors)).toBeLessThanOrEqual(5 * FLIPPED);
-        expect(errors.sort((a, b) => a - b)[errors.length >> 1]).toBeLessThanOrEqual(20 * TOLERANCE);
       },
     );
   });
