@@ -126,5 +126,6 @@ export const CURVES: Readonly<Record<string, (t: number) => [number, number]>> =
     const root = Math.sqrt((t - 1) ** 2 + 1e-6);
     return [root, (t - 1) / root];
   },
+  dropping: (t) => [-t - Math.atan(8 * (t - 1)), -1 - 8 / (1 + 64 * (t - 1) ** 2)],
   sagging: (t) => [-t / 2 - Math.atan(3 * (t - 1)), -0.5 - 3 / (1 + 9 * (t - 1) ** 2)],
 };

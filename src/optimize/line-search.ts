@@ -32,8 +32,6 @@ export interface LineSearch {
   best: Trial;
   other: Trial;
   bracketed: boolean;
-  /** As long as no step has had both enough decrease and a slope upwards. */
-  seeksDecrease: boolean;
   /** Whether the step to be tried is the best one again, and the last. */
   isSettled: boolean;
   /** Where the next step may lie. */
@@ -58,7 +56,6 @@ export function beginSearch(value: number, slope: number, step: number, longest:
     best: start,
     other: start,
     bracketed: false,
-    seeksDecrease: true,
     isSettled: false,
     low: 0,
     high: step + MOST_EXTRAPOLATION * step,
@@ -82,14 +79,13 @@ export function advance(search: LineSearch, value: number, slope: number): boole
   }
   const least = SUFFICIENT_DECREASE * start.slope;
   const enough = value <= start.value + step * least;
-  if (search.seeksDecrease && enough && slope >= 0) search.seeksDecrease = false;
 
   if (enough && Math.abs(slope) <= -CURVATURE * start.slope) return true;
   if (search.isSettled || (search.bracketed && (outOfBracket(search) || tooNarrow(search)))) return true;
   if (step === longest && enough && slope <= least) return true;
 
-  // As long as the decrease is not enough, φ(t) − μ t φ′(0) is what gets minimized.
-  const tilt = search.seeksDecrease && value <= search.best.value && !enough ? least : 0;
+  // Where a step is lower but not by enough, φ(t) − μ t φ′(0) is what gets minimized.
+  const tilt = value <= search.best.value && !enough ? least : 0;
   interpolate(search, { step, value, slope }, tilt);
 
   const { best, other } = search;
@@ -164,7 +160,7 @@ function nextStep({ bracketed, low, high }: LineSearch, best: Trial, other: Tria
   const gained = trial.step - best.step;
   if (trial.value > best.value) {
     // Higher: a minimum lies between.
-    const cubic = best.step + cubicMinimum(best, trial).ratio * gained;
+    const cubic = best.step + cubicMinimum(best, trial) * gained;
     const quadratic =
       best.step + (best.slope / ((best.value - trial.value) / gained + best.slope) / 2) * gained;
     return Math.abs(cubic - best.step) < Math.abs(quadratic - best.step)
@@ -172,7 +168,7 @@ function nextStep({ bracketed, low, high }: LineSearch, best: Trial, other: Tria
       : cubic + (quadratic - cubic) / 2;
   }
   const secant = trial.step - (trial.slope / (trial.slope - best.slope)) * gained;
-  const { ratio, exists } = cubicMinimum(trial, best);
+  const ratio = cubicMinimum(trial, best);
   if (isUphill(trial, best)) {
     // Lower, and uphill again: a minimum lies between.
     const cubic = trial.step - ratio * gained;
@@ -180,7 +176,7 @@ function nextStep({ bracketed, low, high }: LineSearch, best: Trial, other: Tria
   }
   if (Math.abs(trial.slope) < Math.abs(best.slope)) {
     // Lower, and the slope flattens: a minimum lies ahead, where the cubic has one there.
-    const cubic = ratio < 0 && exists ? trial.step - ratio * gained : gained > 0 ? high : low;
+    const cubic = ratio < 0 ? trial.step - ratio * gained : gained > 0 ? high : low;
     const ahead = Math.abs(cubic - trial.step) - Math.abs(secant - trial.step);
     if (!bracketed) return Math.max(low, Math.min(high, ahead > 0 ? cubic : secant));
     const nearer = ahead < 0 ? cubic : secant;
@@ -188,20 +184,17 @@ function nextStep({ bracketed, low, high }: LineSearch, best: Trial, other: Tria
     return gained > 0 ? Math.min(limit, nearer) : Math.max(limit, nearer);
   }
   // Lower, and no flatter.
-  if (bracketed) return trial.step + cubicMinimum(trial, other).ratio * (other.step - trial.step);
+  if (bracketed) return trial.step + cubicMinimum(trial, other) * (other.step - trial.step);
   return gained > 0 ? high : low;
 }
 
-/**
- * Where the cubic through two trials has its minimum: that part of the way from `a` to `b`.
- *
- * @returns `exists` is false where the cubic has no minimum; `ratio` is then where it comes nearest to one.
- */
-function cubicMinimum(a: Trial, b: Trial): { ratio: number; exists: boolean } {
+/** Where the cubic through two trials has its minimum: that part of the way from `a` to `b`, NaN if it has none. */
+function cubicMinimum(a: Trial, b: Trial): number {
   const theta = (3 * (a.value - b.value)) / (b.step - a.step) + a.slope + b.slope;
   // Scaled, so that squares neither overflow nor vanish.
   const scale = Math.max(Math.abs(theta), Math.abs(a.slope), Math.abs(b.slope));
   const radicand = (theta / scale) ** 2 - (a.slope / scale) * (b.slope / scale);
-  const gamma = scale * Math.sqrt(Math.max(0, radicand)) * (b.step < a.step ? -1 : 1);
-  return { ratio: (gamma - a.slope + theta) / (gamma - a.slope + gamma + b.slope), exists: gamma !== 0 };
+  if (!(radicand > 0)) return NaN;
+  const gamma = scale * Math.sqrt(radicand) * (b.step < a.step ? -1 : 1);
+  return (gamma - a.slope + theta) / (gamma - a.slope + gamma + b.slope);
 }
