@@ -36,18 +36,21 @@ import {
   randomDirection,
   type Normalization,
 } from './src/landscape/directions';
+import { PLOT_STATISTICS } from './src/landscape/parametric';
 import { PAPER_NETWORKS, paperNetwork, SIMPLE_VGG, simpleVggWith } from './src/model/networks';
 import { runPaper } from './src/paper/experiment';
 import { openPaperFolder, reopenPaperFolder, type PaperFolder } from './src/paper/folder';
 import { judgePaper } from './src/paper/judge';
-import { paperMarkdown, paperText } from './src/paper/markdown';
+import { paperText } from './src/paper/markdown';
 import {
   largeBatchOf,
   PAPER_PRESETS,
   paperSettingsOf,
+  REMEDIES,
   type PaperPreset,
   type PaperSettings,
 } from './src/paper/settings';
+import { writePaperReport } from './src/paper/write-report';
 import { readDirection, readWeights } from './src/model/safetensors';
 import { demandMemory } from './src/memory';
 import { stderrProgress } from './src/progress';
@@ -162,6 +165,11 @@ function commandLine(): Command {
     .option('--networks <list>', `of ${PAPER_NETWORKS.join(', ')} (default: C1)`, names())
     .option('--seed <n>', 'decides every random draw', whole(), 42)
     .option('--seeds <n>', 'trials from random starts (default: 3 for scaled, 5 for full)', whole())
+    .option(
+      '--remedies <list>',
+      `what LB is also trained with, of ${REMEDIES.join(', ')} (default: none)`,
+      names(),
+    )
     .option('--out <dir>', 'where the results go (default: results/paper-<preset>-seed<seed>)')
     .option('--data <dir>', "the folder of CIFAR-100's train.bin and test.bin, for C3 and C4")
     .option('--overwrite', 'forget what an earlier run left in the output folder')
@@ -180,6 +188,11 @@ function commandLine(): Command {
       ),
     )
     .option('--dimension <n>', 'of the random subspace', whole())
+    .addOption(
+      new Option('--plot-statistics <name>', 'what batch norm normalizes by between SB and LB').choices(
+        PLOT_STATISTICS,
+      ),
+    )
     .option('--orthonormal', "the random subspace's matrix with orthonormal columns, not normal entries")
     .action(paper);
 
@@ -329,15 +342,14 @@ async function paper(options: PaperOptions): Promise<void> {
       loadDataset(dataset, split, { cache: cacheFolder(), folder: data }, say);
     const signal = untilInterrupted();
     await runPaper({ compute, architectureOf: paperNetwork, settings, folder, load, progress, signal });
-    writePaper(folder);
+    await writePaper(folder);
   });
 }
 
-function writePaper(folder: PaperFolder): void {
+async function writePaper(folder: PaperFolder): Promise<void> {
   const report = judgePaper(folder);
-  folder.write('paper.md', paperMarkdown(report));
-  folder.write('paper.json', `${JSON.stringify(report, null, 2)}\n`);
-  say(`Report: ${join(folder.path, 'paper.md')} and paper.json`);
+  await writePaperReport(folder.write, report);
+  say(`Report: ${join(folder.path, 'paper.html')}, paper.md and paper.json, and a picture for each figure`);
   process.stdout.write(`${paperText(report)}\n`);
   for (const { network, claims } of report.networks) {
     for (const { id, verdict, reason } of claims) {

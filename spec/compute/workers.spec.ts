@@ -5,6 +5,7 @@ import { inWorkers } from '../../src/compute/workers';
 import { firstImages } from '../../src/data/dataset';
 import { Interrupted } from '../../src/errors';
 import { initialWeights } from '../../src/model/architecture';
+import { relativeDistance, tensorNamed } from '../../src/model/weights';
 import { randomStream } from '../../src/random';
 import { Diverged, type TrainingConfig, type TrainingState } from '../../src/training/train';
 import { TINY_VGG } from '../support/arbitraries';
@@ -52,6 +53,42 @@ describe('in worker threads', () => {
     const there = await workers.evaluateImages(TINY_VGG, weights, many, { onImages });
     expect(there).toEqual(await here.evaluateImages(TINY_VGG, weights, many));
     expect(seen).toBe(640);
+  });
+
+  test('a Hessian-vector product that is shared among them is the same but for the order of its sums', async () => {
+    const weights = initialWeights(TINY_VGG, randomStream(1, 'weights'));
+    const direction = initialWeights(TINY_VGG, randomStream(2, 'weights'));
+    let seen = 0;
+    // The parts are of unequal size: 32 and 8 images.
+    const few = firstImages(images, 40);
+    const options = { batchSize: 16, onImages: (count: number) => void (seen += count) };
+    const there = await workers.hessianProduct(TINY_VGG, weights, few, direction, options);
+    expect(seen).toBe(40);
+    const ours = await here.hessianProduct(TINY_VGG, weights, few, direction, { batchSize: 16 });
+    expect(Math.abs(there.loss - ours.loss)).toBeLessThan(1e-6);
+    for (const kind of ['gradient', 'product'] as const) {
+      expect([...there[kind].keys()]).toEqual([...ours[kind].keys()]);
+      for (const [name, { data }] of ours[kind]) {
+        expect(relativeDistance(tensorNamed(there[kind], name).data, data)).toBeLessThan(1e-5);
+      }
+    }
+  });
+
+  test('batch statistics that are shared among them are the same but for the order of their sums', async () => {
+    const weights = initialWeights(TINY_VGG, randomStream(1, 'weights'));
+    let seen = 0;
+    // The parts are of unequal size: 24 and 16 images; the forty-first would be a batch of its own.
+    const few = firstImages(images, 41);
+    const options = { batchSize: 8, onImages: (count: number) => void (seen += count) };
+    const there = await workers.batchStatistics(TINY_VGG, weights, few, options);
+    expect(seen).toBe(40);
+    const ours = await here.batchStatistics(TINY_VGG, weights, few, { batchSize: 8 });
+    expect([...there.keys()]).toEqual([...ours.keys()]);
+    for (const [name, { data }] of ours) {
+      const theirs = tensorNamed(there, name).data;
+      if (name.includes('running')) expect(relativeDistance(theirs, data)).toBeLessThan(1e-5);
+      else expect(theirs).toEqual(data);
+    }
   });
 
   test('a training that is interrupted hands over where it stood, and goes on from there to the same bits', async () => {

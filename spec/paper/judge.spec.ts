@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { UserError } from '../../src/errors';
-import { paperTraining } from '../../src/paper/experiment';
+import { paperTraining } from '../../src/paper/trainings';
 import { openPaperFolder, reopenPaperFolder, type PaperFolder } from '../../src/paper/folder';
 import { judgePaper } from '../../src/paper/judge';
 import { paperMarkdown, paperText } from '../../src/paper/markdown';
@@ -40,7 +40,8 @@ describe("the report of the paper's experiment", () => {
         const evaluation = { loss: 0.01, accuracy: 0.999, lossStandardError: 0.001 };
         folder.run(name).write({
           train: evaluation,
-          test: { ...evaluation, accuracy: ACCURACY[regime][trial] },
+          // By running statistics: not what is reported.
+          test: { ...evaluation, accuracy: 0.1 },
           distanceFromStart: regime === 'SB' ? 30 : 10,
           weightsSha256: 'f'.repeat(64),
           seconds: 60,
@@ -50,6 +51,10 @@ describe("the report of the paper's experiment", () => {
             trainingModeLoss: 1,
             test: null,
           })),
+        });
+        folder.evaluation(name).write({
+          train: evaluation,
+          test: { ...evaluation, accuracy: ACCURACY[regime][trial] },
         });
         folder.sharpness(name).write(
           SPACES.flatMap((space) =>
@@ -123,6 +128,7 @@ describe("the report of the paper's experiment", () => {
     for (const regime of REGIMES) {
       const { name } = paperTraining(settings, 'C1', regime, 42);
       short.run(name).write(folder.run(name).read()!);
+      short.evaluation(name).write(folder.evaluation(name).read()!);
       short.sharpness(name).write(folder.sharpness(name).read()!);
     }
     short.pairedTest('C1', 42).write(folder.pairedTest('C1', 42).read()!);
@@ -136,9 +142,10 @@ describe("the report of the paper's experiment", () => {
     );
   });
 
-  test.each(['run', 'sharpness', 'test'])('is refused while a %s is missing', (what) => {
+  test.each(['run', 'evaluation', 'sharpness', 'test'])('is refused while a %s is missing', (what) => {
     const { name } = paperTraining(settings, 'C1', 'LB', 43);
     if (what === 'run') folder.run(name).remove();
+    if (what === 'evaluation') folder.evaluation(name).remove();
     if (what === 'sharpness') folder.sharpness(name).remove();
     if (what === 'test') folder.pairedTest('C1', 43).remove();
     expect(() => judgePaper(folder)).toThrow(UserError);

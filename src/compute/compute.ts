@@ -5,6 +5,7 @@ import type { Weights } from '../model/weights';
 import { evaluateImages, type EvaluationOptions, type ImageResults } from '../training/evaluate';
 import { lossGradient, type GradientOptions, type LossGradient } from '../training/gradient';
 import { hessianProduct, type HessianOptions, type HessianProduct } from '../training/hessian';
+import { batchStatistics, type StatisticsOptions } from '../training/statistics';
 import {
   trainRegime,
   type TrainingConfig,
@@ -47,6 +48,13 @@ export interface Compute {
     direction: Weights,
     options: HessianOptions,
   ): Promise<HessianProduct>;
+  /** See {@link batchStatistics}. One call is shared among all workers, which changes no more than the rounding. */
+  batchStatistics(
+    architecture: Architecture,
+    weights: Weights,
+    dataset: Dataset,
+    options: StatisticsOptions,
+  ): Promise<Weights>;
   /** Ends what may still be under way in other threads. */
   close(): Promise<void>;
 }
@@ -59,6 +67,7 @@ export function inThisThread(engine: Engine): Compute {
     evaluateImages: (...job) => evaluateImages(engine, ...job),
     lossGradient: (...job) => lossGradient(engine, ...job),
     hessianProduct: (...job) => hessianProduct(engine, ...job),
+    batchStatistics: (...job) => batchStatistics(engine, ...job),
     close: () => Promise.resolve(),
   };
 }

@@ -37,6 +37,10 @@ export interface HessianTask extends EvaluationTask {
   readonly batchSize: number;
 }
 
+export interface StatisticsTask extends EvaluationTask {
+  readonly batchSize: number;
+}
+
 /** What a worker thread says while it works. */
 export type TaskEvent =
   | { readonly kind: 'step'; readonly step: { epoch: number; loss: number; images: number } }

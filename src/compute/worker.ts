@@ -5,11 +5,14 @@ import { Interrupted } from '../errors';
 import { evaluateImages, type ImageResults } from '../training/evaluate';
 import { lossGradient, type LossGradient } from '../training/gradient';
 import { hessianProduct, type HessianProduct } from '../training/hessian';
+import { observedStatistics } from '../training/statistics';
 import { trainRegime, type TrainingResult } from '../training/train';
+import type { Weights } from '../model/weights';
 import type {
   EvaluationTask,
   GradientTask,
   HessianTask,
+  StatisticsTask,
   TaskEvent,
   TaskSetting,
   TrainingTask,
@@ -93,4 +96,13 @@ async function hessian(task: HessianTask): Promise<HessianProduct> {
   );
 }
 
-worker({ train, evaluate, gradient, hessian });
+async function statistics(task: StatisticsTask): Promise<Weights> {
+  const { architecture, weights, dataset, batchSize } = task;
+  const engine = await engineOf(task);
+  const onImages = (images: number) => emit({ kind: 'images', images });
+  return interruptibly(task, (signal) =>
+    observedStatistics(engine, architecture, weights, dataset, { batchSize, onImages, signal }),
+  );
+}
+
+worker({ train, evaluate, gradient, hessian, statistics });

@@ -6,14 +6,16 @@ import { Interrupted, messageOf, UserError } from '../errors';
 import { EVALUATION_BATCH, type ImageResults } from '../training/evaluate';
 import type { LossGradient } from '../training/gradient';
 import type { HessianProduct } from '../training/hessian';
+import { withoutLoneImage, withStatistics } from '../training/statistics';
 import { Diverged, type TrainingResult } from '../training/train';
-import { weightedSum } from '../model/weights';
+import { weightedSum, type Weights } from '../model/weights';
 import type { Compute } from './compute';
 import { settled } from './settled';
 import type {
   EvaluationTask,
   GradientTask,
   HessianTask,
+  StatisticsTask,
   TaskEvent,
   TaskSetting,
   TrainingTask,
@@ -109,6 +111,22 @@ export function inWorkers(info: EngineInfo, cache: string): Compute {
       return { ...meanGradient(results, shares), product: weightedSum(products, shares) };
     },
 
+    async batchStatistics(architecture, weights, dataset, { batchSize, onImages, signal }) {
+      const parts = partsOf(share(withoutLoneImage(dataset, batchSize)), info.workers, batchSize);
+      const results = await settled(
+        parts.map((part) => {
+          const task: StatisticsTask = { ...setting(), architecture, weights, dataset: part, batchSize };
+          return perform<Weights>(workers, 'statistics', task, signal, async (event) => {
+            if (event.kind === 'images') onImages?.(event.images);
+          });
+        }),
+      );
+      // No batch knows of the others, so the mean over all is that over the parts, weighted by images.
+      const images = parts.reduce((sum, { count }) => sum + count, 0);
+      const shares = parts.map(({ count }) => count / images);
+      return withStatistics(weights, weightedSum(results, shares));
+    },
+
     async close() {
       await workers.terminate(true);
     },
@@ -134,8 +152,8 @@ function meanGradient(parts: readonly LossGradient[], shares: readonly number[])
  */
 async function perform<Result>(
   workers: Pool,
-  name: 'train' | 'evaluate' | 'gradient' | 'hessian',
-  task: TrainingTask | EvaluationTask | GradientTask | HessianTask,
+  name: 'train' | 'evaluate' | 'gradient' | 'hessian' | 'statistics',
+  task: TrainingTask | EvaluationTask | GradientTask | HessianTask | StatisticsTask,
   signal: AbortSignal | undefined,
   listen: (event: TaskEvent) => Promise<void>,
 ): Promise<Result> {

@@ -26,8 +26,9 @@ export interface HessianPass {
 }
 
 /**
- * Loss, gradient and Hessian-vector product of a network without batch norm on one batch, without dropout. It takes 3
- * times the kernel calls of a gradient, and half as much memory again as two of them.
+ * Loss, gradient and Hessian-vector product of a network without batch norm on one batch, without dropout. It takes
+ * three times the convolutions and products of a gradient (twice those of the first layer, whose images do not move), and
+ * twice the memory.
  *
  * @param architecture without batch norm (see folding.ts).
  * @param parameters each with its tangent by name, in the engine's layout; left alone.

@@ -15,6 +15,8 @@ export interface StepResult {
   readonly gradients: ReadonlyMap<string, Tensor>;
   /** [batch, classes] logits, of the training mode; the caller disposes of them. */
   readonly logits: Tensor2D;
+  /** d loss / d image, shaped as the images, where it was asked for; the caller disposes of it. */
+  readonly imageGradient?: Tensor4D;
 }
 
 /** A network on the engine, in training mode: batch statistics in batch norm, dropout where asked for. */
@@ -30,8 +32,14 @@ export interface TrainableNetwork {
    * @param images standardized, [batch, side, side, channels]; disposed of as soon as nothing needs them.
    * @param labels int32 [batch].
    * @param dropout where the masks come from; nothing is dropped without it.
+   * @param imageGradient whether the gradient by the images is wanted, which costs a little more.
    */
-  pass(images: Tensor4D, labels: Tensor1D, dropout?: RandomStream): Promise<StepResult>;
+  pass(
+    images: Tensor4D,
+    labels: Tensor1D,
+    dropout?: RandomStream,
+    imageGradient?: boolean,
+  ): Promise<StepResult>;
   /**
    * The forward pass alone: moves the running statistics towards those of the batch.
    *
@@ -105,7 +113,7 @@ export function trainableNetwork(
     variables,
     trainable,
 
-    async pass(images, labels, dropout) {
+    async pass(images, labels, dropout, imageGradient = false) {
       const gradients: Gradients = new Map();
       const passes = forward(images, BATCH_NORM_MOMENTUM, dropout);
       const logits = passes.at(-1)!.output.clone() as Tensor2D;
@@ -113,11 +121,13 @@ export function trainableNetwork(
       const meanLoss = losses.mean();
       let dy: Tensor | undefined = gradient.div(labels.shape[0]);
       tf.dispose([losses, gradient]);
-      for (let i = passes.length - 1; i >= 0; i--) dy = passes[i].backward(dy!, gradients, i > 0);
+      for (let i = passes.length - 1; i >= 0; i--) {
+        dy = passes[i].backward(dy!, gradients, i > 0 || imageGradient);
+      }
       images.dispose();
       const [loss] = await meanLoss.data<'float32'>();
       meanLoss.dispose();
-      return { loss, gradients, logits };
+      return { loss, gradients, logits, imageGradient: dy as Tensor4D | undefined };
     },
 
     observe(images, momentum) {

@@ -15,10 +15,11 @@ import {
   type Stored,
 } from '../experiment/stored';
 import { flagOf } from '../experiment/settings';
+import type { Path } from '../landscape/parametric';
 import { environmentSchema, pairedTestSchema } from '../report/report';
-import { anyNumber } from '../training/checkpoint';
+import { anyNumber, evaluationSchema } from '../training/checkpoint';
 import { SPACES } from './published';
-import { paperSettingsSchema, type PaperSettings } from './settings';
+import { paperSettingsSchema, type PaperSettings, type Remedy } from './settings';
 
 const beginningSchema = z.object({ settings: paperSettingsSchema, environment: environmentSchema });
 export type PaperBeginning = z.infer<typeof beginningSchema>;
@@ -38,16 +39,68 @@ export const sharpnessSchema = z.object({
 });
 export type StoredSharpness = z.infer<typeof sharpnessSchema>;
 
+const bothSplitsSchema = z.object({ train: evaluationSchema, test: evaluationSchema });
+
+/** A point of a parametric plot, as files hold it. */
+export const plotPointSchema = z.object({
+  alpha: z.number().describe('0 is SB, 1 is LB'),
+  train: evaluationSchema,
+  test: evaluationSchema,
+});
+type StoredPlotPoint = z.infer<typeof plotPointSchema>;
+
+/** When in a training the noise of its gradients is measured. */
+export const PHASES = ['start', 'middle', 'end'] as const;
+export type Phase = (typeof PHASES)[number];
+
+const withError = z.object({ value: anyNumber, standardError: anyNumber });
+
+/** What is measured of one training, as files hold it; all but the noise in evaluation mode. */
+export const otherMeasuresSchema = z.object({
+  sam: withError.describe(
+    'rise of the loss by one step of ascent of length .05, in nats (Foret et al. 2021)',
+  ),
+  adaptiveSam: withError.describe('the same, each weight by its own size, length .5 (Kwon et al. 2021)'),
+  topEigenvalue: z
+    .object({ value: anyNumber, residual: anyNumber })
+    .describe("of the loss's Hessian by Lanczos' method; an eigenvalue lies within the residual"),
+  trace: withError.describe("of the loss's Hessian by Hutchinson's estimator"),
+  noise: z
+    .array(
+      z.object({
+        phase: z.enum(PHASES),
+        signalToNoise: withError.describe(
+          "‖gradient‖² over the trace of the minibatch gradient's covariance",
+        ),
+      }),
+    )
+    .describe('of minibatches of the size that it was trained with'),
+});
+export type OtherMeasures = z.infer<typeof otherMeasuresSchema>;
+
 /** The folder of the paper's experiment. Trainings are named as their weights files are: `C1-SB-seed42`. */
 export interface PaperFolder extends Pick<
   RunFolder,
   'path' | 'weightsFile' | 'checkpoint' | 'run' | 'write'
 > {
   readonly beginning: PaperBeginning;
-  /** What was measured at the minimizer that a training ended at. */
+  /**
+   * How the minimizer that a training ended at does by batch statistics of its training images, where the run has its
+   * figures by the running ones.
+   */
+  evaluation(training: string): Stored<z.infer<typeof bothSplitsSchema>>;
+  /** What was measured there. */
   sharpness(training: string): Stored<StoredSharpness[]>;
-  /** How the two minimizers of a network's trial do on the same test images. */
-  pairedTest(network: string, seed: number): Stored<z.infer<typeof pairedTestSchema>>;
+  /**
+   * How the two minimizers of a network's trial do on the same test images.
+   *
+   * @param remedy where given, LB with it stands in SB's place.
+   */
+  pairedTest(network: string, seed: number, remedy?: Remedy): Stored<z.infer<typeof pairedTestSchema>>;
+  /** What was measured beside it, of a network's first trial. */
+  others(training: string): Stored<OtherMeasures>;
+  /** The parametric plot of a network's first trial, possibly in part. */
+  plot(network: string, path: Path): Stored<StoredPlotPoint[]>;
 }
 
 /**
@@ -100,9 +153,12 @@ function folderOf(path: string, beginning: PaperBeginning, say: (line: string) =
     weightsFile: (training) => join(path, `${training}.safetensors`),
     checkpoint: (training) => storedTraining(state(`${training}.training`), say),
     run: (training) => storedJson(state(`${training}.run`), finishedRunSchema, say),
+    evaluation: (training) => storedJson(state(`${training}.evaluation`), bothSplitsSchema, say),
     sharpness: (training) => storedJson(state(`${training}.sharpness`), z.array(sharpnessSchema), say),
-    pairedTest: (network, seed) =>
-      storedJson(state(`${network}-test-seed${seed}.pair`), pairedTestSchema, say),
+    pairedTest: (network, seed, remedy) =>
+      storedJson(state(`${network}${remedy ? `-${remedy}` : ''}-seed${seed}.pairs`), pairedTestSchema, say),
+    others: (training) => storedJson(state(`${training}.others`), otherMeasuresSchema, say),
+    plot: (network, way) => storedJson(state(`${network}-${way}.plot`), z.array(plotPointSchema), say),
     write: resultWriter(path),
   };
 }
@@ -112,19 +168,21 @@ function refuseOtherSettings(path: string, earlier: PaperSettings, now: PaperSet
   const other = (Object.keys(now) as (keyof PaperSettings)[]).find((key) => {
     if (key === 'seeds') return now.seeds < earlier.seeds;
     if (key === 'networks') return !earlier.networks.every((network) => now.networks.includes(network));
+    if (key === 'remedies') return !earlier.remedies.every((remedy) => now.remedies.includes(remedy));
     return JSON.stringify(earlier[key]) !== JSON.stringify(now[key]);
   });
   if (!other) return;
   throw new UserError(
-    `${path} holds an experiment with ${flagOf(other)} ${String(earlier[other])}, not ${String(now[other])}: ${ANEW}.`,
+    `${path} holds an experiment with ${flagOf(other)} ${String(earlier[other])}, not ${String(now[other]) || 'none'}: ${ANEW}.`,
   );
 }
 
-const RESULTS = ['paper.json', 'paper.md', 'checkpoints'];
+const RESULTS = ['paper.json', 'paper.md', 'paper.html', 'checkpoints'];
+const OF_A_NETWORK = /^(F|C)\d-((SB|LB)(-[a-z]+)?-seed-?\d+(-half)?\.safetensors|figure\d-[a-z]+\.png)$/;
 
 /** Removes what this program writes, and nothing else. */
 function forget(path: string): void {
   if (!existsSync(path)) return;
-  const weights = readdirSync(path).filter((name) => /^(F|C)\d-(SB|LB)-seed-?\d+\.safetensors$/.test(name));
-  for (const name of [...RESULTS, ...weights]) rmSync(join(path, name), { recursive: true, force: true });
+  const ofNetworks = readdirSync(path).filter((name) => OF_A_NETWORK.test(name));
+  for (const name of [...RESULTS, ...ofNetworks]) rmSync(join(path, name), { recursive: true, force: true });
 }

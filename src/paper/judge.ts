@@ -1,17 +1,25 @@
 import { required, trainedRun } from '../experiment/stored-results';
+import { PATHS } from '../landscape/parametric';
 import type { PaperNetwork } from '../model/networks';
 import { REGIMES, type Regime } from '../training/regime';
 import { hasStalled } from '../training/stopping';
 import type { Claim } from '../verdict/claim';
 import { comparableTrainingLoss } from '../verdict/comparable';
-import { generalisesWorse } from '../verdict/generalization';
+import { generalisesWorse, moreTestImagesRight } from '../verdict/generalization';
 import { smallBatchGoesFarther } from '../verdict/minimizer';
-import { largerForLb, ratioOf } from '../verdict/ratio';
-import { paperTraining } from './experiment';
+import { largerForLb, ratioOf, type LargerWords } from '../verdict/ratio';
+import { paperTraining } from './trainings';
 import type { PaperFolder } from './folder';
 import { EPSILONS, SPACES, type Space } from './published';
-import type { NetworkReport, PaperReport, PaperRun } from './report';
-import { paperCommandOf, sharpnessImagesOf, trainImagesOf, trialsOf } from './settings';
+import type { NetworkReport, PaperReport, PaperRun, PlotReport, RemedyReport } from './report';
+import {
+  paperCommandOf,
+  sharpnessImagesOf,
+  trainImagesOf,
+  trialsOf,
+  REMEDY_WORDS,
+  type Remedy,
+} from './settings';
 
 /**
  * The report of what a folder holds: nothing is trained or measured.
@@ -35,11 +43,16 @@ function networkReport(folder: PaperFolder, network: PaperNetwork): NetworkRepor
   const of = (regime: Regime, seed: number) =>
     runs.find((run) => run.regime === regime && run.seed === seed)!;
   const both = seeds.map((seed) => ({ seed, SB: of('SB', seed), LB: of('LB', seed) }));
+  const remedies = settings.remedies.map((remedy) => ({
+    remedy,
+    runs: seeds.map((seed) => runReport(folder, network, 'LB', seed, remedy)),
+  }));
   return {
     network,
     trainImages: trainImagesOf(settings, network),
     sharpnessImages: sharpnessImagesOf(settings, network),
     runs,
+    remedies,
     claims: [
       comparableTrainingLoss(
         both.map(({ seed, SB, LB }) => ({ seed, smallBatch: SB.train, largeBatch: LB.train })),
@@ -55,12 +68,35 @@ function networkReport(folder: PaperFolder, network: PaperNetwork): NetworkRepor
           largeBatch: LB.distanceFromStart,
         })),
       ),
+      ...remedies.flatMap((report) => remedyClaims(folder, network, both, report)),
     ],
+    others: REGIMES.flatMap((regime) => {
+      const { name } = paperTraining(settings, network, regime, settings.seed);
+      const measured = folder.others(name).read();
+      return measured ? [{ regime, ...measured }] : [];
+    }),
+    plots: plotReports(folder, network),
   };
 }
 
-function runReport(folder: PaperFolder, network: PaperNetwork, regime: Regime, seed: number): PaperRun {
-  const training = paperTraining(folder.beginning.settings, network, regime, seed);
+/** The plots that have a point at every α; folders of earlier versions have none. */
+function plotReports(folder: PaperFolder, network: PaperNetwork): PlotReport[] {
+  const { plotAlphas } = folder.beginning.settings;
+  return PATHS.flatMap((path) => {
+    const stored = folder.plot(network, path).read() ?? [];
+    const points = plotAlphas.flatMap((alpha) => stored.find((point) => point.alpha === alpha) ?? []);
+    return points.length === plotAlphas.length ? [{ path, points }] : [];
+  });
+}
+
+function runReport(
+  folder: PaperFolder,
+  network: PaperNetwork,
+  regime: Regime,
+  seed: number,
+  remedy?: Remedy,
+): PaperRun {
+  const training = paperTraining(folder.beginning.settings, network, regime, seed, remedy);
   const { batchSize, stopping } = training.config;
   const run = trainedRun(folder, training);
   const losses = run.history.map(({ trainingModeLoss }) => trainingModeLoss);
@@ -72,6 +108,7 @@ function runReport(folder: PaperFolder, network: PaperNetwork, regime: Regime, s
     stalled: stopping !== undefined && hasStalled(losses, stopping),
     sharpness: required(folder.sharpness(training.name).read()),
     ...run,
+    ...required(folder.evaluation(training.name).read()),
   };
 }
 
@@ -85,25 +122,67 @@ export function sharpnessIn({ sharpness }: PaperRun, space: Space, epsilon: numb
   return required(sharpness.find((one) => one.space === space && one.epsilon === epsilon)).sharpness;
 }
 
-function sharperClaim(
-  both: readonly { readonly seed: number; readonly SB: PaperRun; readonly LB: PaperRun }[],
-  space: Space,
-  epsilon: number,
-): Claim {
+/** The runs of one trial that a claim compares. */
+interface Pair {
+  readonly seed: number;
+  readonly SB: PaperRun;
+  readonly LB: PaperRun;
+}
+
+function sharperClaim(both: readonly Pair[], space: Space, epsilon: number): Claim {
+  return largerSharpness(both, space, epsilon, {
+    id: `lb-sharper-${space}-${epsilon}`,
+    statement: `LB's minimizers are sharper than SB's by Metric 2.1 in ${whereOf(space, epsilon)}.`,
+    figure: 'sharpness',
+    shownBy: space === 'full' ? 'Table 3' : 'Table 4',
+  });
+}
+
+function largerSharpness(both: readonly Pair[], space: Space, epsilon: number, words: LargerWords): Claim {
   const ratio = ratioOf(
     both.map(({ seed, SB, LB }) => ({
       seed,
       pairs: [{ smallBatch: sharpnessIn(SB, space, epsilon), largeBatch: sharpnessIn(LB, space, epsilon) }],
     })),
   );
-  return largerForLb(
-    {
-      id: `lb-sharper-${space}-${epsilon}`,
-      statement: `LB's minimizers are sharper than SB's by Metric 2.1 in ${whereOf(space, epsilon)}.`,
-      figure: 'sharpness',
-      shownBy: space === 'full' ? 'Table 3' : 'Table 4',
-    },
-    // One figure a trial, so that with one trial the observation is the trial.
-    { ...ratio, over: 'seeds' },
-  );
+  // One figure a trial, so that with one trial the observation is the trial.
+  return largerForLb(words, { ...ratio, over: 'seeds' });
+}
+
+/** Where the report shows what the remedies do. */
+export const REMEDIES_TITLE = 'Remedies (Appendix E)';
+
+/** The paper's finding of each remedy (Section 5): LB gains test accuracy by it, and its minimizers stay sharp. */
+function remedyClaims(
+  folder: PaperFolder,
+  network: PaperNetwork,
+  both: readonly Pair[],
+  { remedy, runs }: RemedyReport,
+): Claim[] {
+  const [space, epsilon] = [SPACES[0], EPSILONS[0]];
+  const whose = `LB with ${REMEDY_WORDS[remedy]}`;
+  return [
+    moreTestImagesRight(
+      {
+        id: `${remedy}-test-accuracy-higher`,
+        statement: `${whose} classifies more test images right than LB.`,
+        first: `The test accuracy of ${whose}`,
+        second: 'that of LB',
+        shownBy: REMEDIES_TITLE,
+      },
+      both.map(({ seed }) => ({ seed, ...required(folder.pairedTest(network, seed, remedy).read()) })),
+    ),
+    largerSharpness(
+      both.map(({ seed, SB }, index) => ({ seed, SB, LB: runs[index] })),
+      space,
+      epsilon,
+      {
+        id: `${remedy}-still-sharp`,
+        statement: `The minimizers of ${whose} are still sharper than SB's by Metric 2.1 in ${whereOf(space, epsilon)}.`,
+        figure: 'sharpness',
+        subject: `The sharpness of ${whose}`,
+        shownBy: REMEDIES_TITLE,
+      },
+    ),
+  ];
 }

@@ -1,11 +1,14 @@
 import { listed, number, percent } from '../report/text';
 import { REGIMES, type Regime } from '../training/regime';
 import { meanInterval, standardDeviation } from '../verdict/interval';
-import { sharpnessIn } from './judge';
+import { figuresOf } from './figures';
+import { REMEDIES_TITLE, sharpnessIn } from './judge';
+import { PHASES } from './folder';
 import { EPSILONS, PUBLISHED, SPACES, type Space } from './published';
 import type { NetworkReport, PaperReport, PaperRun } from './report';
+import { REMEDY_CHANGES, REMEDY_WORDS, type Remedy } from './settings';
 
-interface Table {
+export interface PaperTable {
   readonly title: string;
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
@@ -13,37 +16,66 @@ interface Table {
 
 /** The report as Markdown: the paper's tables with its own figures beside them, and a claim for each. */
 export function paperMarkdown(report: PaperReport): string {
-  const { settings, environment, command, networks } = report;
+  const { settings, command, networks } = report;
   const claims = networks.flatMap(({ network, claims: own }) =>
     own.map(({ verdict, statement, reason }) => `| ${network} | **${verdict}** | ${statement} | ${reason} |`),
   );
   return [
-    "# The paper's own measurements",
-    `Keskar et al. 2017, Tables 2, 3 and 4, over ${counted(settings.seeds, 'trial')} from random starts. ` +
-      `${listed(networks.map(sizes))}. Both trained by Adam with learning rate ${settings.learningRate} until ` +
-      `${settings.patience} epochs had not brought the loss down by ${number(100 * settings.improvement)}%, at most ` +
-      `${settings.epochs} epochs. Mean ± standard deviation over trials; the paper's figures are of its full data.`,
+    `# ${TITLE}`,
+    introduction(report),
     ...tablesOf(report).flatMap(({ title, head, rows }) => [
       `## ${title}`,
       [markdownRow(head), markdownRow(head.map(() => '---')), ...rows.map(markdownRow)].join('\n'),
     ]),
+    ...(settings.remedies.length > 0 ? [remediesNote(settings.remedies)] : []),
+    ...figuresOf(report).flatMap(({ file, chart, caption }) => [
+      `## ${chart.title}`,
+      `![${chart.title}](${file})`,
+      caption,
+    ]),
     '## Claims',
     ['| network | verdict | claim | why |', '| --- | --- | --- | --- |', ...claims].join('\n'),
-    'Metric 2.1 depends on how the network is parametrized: scaling one layer up and the next one down leaves the ' +
-      'function as it is and changes the metric (Dinh et al. 2017). It is found by ten iterations of L-BFGS-B, so ' +
-      `it is a lower bound. Batch norm normalized by ${settings.statistics === 'batch' ? "each evaluation batch's own statistics, of LB's batch size, as the authors' networks did" : 'its running statistics'}.`,
+    aboutMetric(report),
     '## The trials',
     [
       markdownRow(TRIAL_HEAD),
       markdownRow(TRIAL_HEAD.map(() => '---')),
-      ...networks.flatMap(({ network, runs }) => runs.map((run) => markdownRow(trialRow(network, run)))),
+      ...trialRows(report).map(markdownRow),
     ].join('\n'),
     '## Made by',
     `\`\`\`\n${command}\n\`\`\``,
-    `${environment.engineVersion}, ${environment.device}, ${counted(environment.threads, 'thread')}, ` +
-      `Node.js ${environment.node}, ${environment.platform}, commit ${environment.commit ?? 'unknown'}.`,
+    machine(report),
     '',
   ].join('\n\n');
+}
+
+export const TITLE = "The paper's own measurements";
+
+/** What was done, in a paragraph. */
+export function introduction({ settings, networks }: PaperReport): string {
+  return (
+    `Keskar et al. 2017, Tables 2, 3 and 4, over ${counted(settings.seeds, 'trial')} from random starts. ` +
+    `${listed(networks.map(sizes))}. Both trained by Adam with learning rate ${settings.learningRate} until ` +
+    `${settings.patience} epochs had not brought the loss down by ${number(100 * settings.improvement)}%, at most ` +
+    `${settings.epochs} epochs. Mean ± standard deviation over trials; the paper's figures are of its full data.`
+  );
+}
+
+/** What Metric 2.1 cannot tell. */
+export function aboutMetric({ settings }: PaperReport): string {
+  return (
+    'Metric 2.1 depends on how the network is parametrized: scaling one layer up and the next one down leaves the ' +
+    'function as it is and changes the metric (Dinh et al. 2017). It is found by ten iterations of L-BFGS-B, so ' +
+    `it is a lower bound. Batch norm normalized by ${settings.statistics === 'batch' ? "each evaluation batch's own statistics, of LB's batch size, as the authors' networks did" : 'its running statistics'}.`
+  );
+}
+
+/** What the report was made by. */
+export function machine({ environment }: PaperReport): string {
+  return (
+    `${environment.engineVersion}, ${environment.device}, ${counted(environment.threads, 'thread')}, ` +
+    `Node.js ${environment.node}, ${environment.platform}, commit ${environment.commit ?? 'unknown'}.`
+  );
 }
 
 /** The tables as plain text, for a terminal. */
@@ -63,7 +95,7 @@ export function paperText(report: PaperReport): string {
     .join('\n');
 }
 
-const TRIAL_HEAD = [
+export const TRIAL_HEAD = [
   'network',
   'regime',
   'seed',
@@ -74,10 +106,18 @@ const TRIAL_HEAD = [
   'minutes',
 ];
 
-function trialRow(network: string, run: PaperRun): string[] {
+/** The trials of all networks, a row each under {@link TRIAL_HEAD}. */
+export function trialRows({ networks }: PaperReport): string[][] {
+  return networks.flatMap(({ network, runs, remedies }) => [
+    ...runs.map((run) => trialRow(network, run, run.regime)),
+    ...remedies.flatMap((own) => own.runs.map((run) => trialRow(network, run, `LB, ${own.remedy}`))),
+  ]);
+}
+
+function trialRow(network: string, run: PaperRun, training: string): string[] {
   return [
     network,
-    run.regime,
+    training,
     String(run.seed),
     String(run.batchSize),
     `${run.epochs}${run.stalled ? '' : ' (the most allowed)'}`,
@@ -87,11 +127,63 @@ function trialRow(network: string, run: PaperRun): string[] {
   ];
 }
 
-function tablesOf({ networks }: PaperReport): Table[] {
-  return [accuracyTable(networks), ...SPACES.map((space) => sharpnessTable(networks, space))];
+/** Tables 2, 3 and 4, and the remedies' where there are any. */
+export function tablesOf({ networks }: PaperReport): PaperTable[] {
+  const treated = networks.filter(({ remedies }) => remedies.length > 0);
+  return [
+    accuracyTable(networks),
+    ...SPACES.map((space) => sharpnessTable(networks, space)),
+    ...(treated.length > 0 ? [remedyTable(treated)] : []),
+    ...(networks.some(({ others }) => others.length > 0) ? [otherTable(networks), noiseTable(networks)] : []),
+  ];
 }
 
-function accuracyTable(networks: readonly NetworkReport[]): Table {
+/** Measures that came after the paper, in evaluation mode. */
+function otherTable(networks: readonly NetworkReport[]): PaperTable {
+  return {
+    title: 'Other measures of sharpness, first trial',
+    head: ['network', 'regime', 'SAM rise', 'adaptive SAM rise', 'top Hessian eigenvalue', 'Hessian trace'],
+    rows: networks.flatMap(({ network, others }) =>
+      others.map(({ regime, sam, adaptiveSam, topEigenvalue, trace }) => [
+        network,
+        regime,
+        plusMinus(sam.value, sam.standardError),
+        plusMinus(adaptiveSam.value, adaptiveSam.standardError),
+        plusMinus(topEigenvalue.value, topEigenvalue.residual),
+        plusMinus(trace.value, trace.standardError),
+      ]),
+    ),
+  };
+}
+
+/** The paper's cause. The trace of the covariance may be divided by a ‖gradient‖² of 0, so it stands below the line. */
+function noiseTable(networks: readonly NetworkReport[]): PaperTable {
+  return {
+    title: 'Gradient signal to noise, first trial',
+    head: [
+      'network',
+      'regime',
+      ...PHASES.map((phase) => `‖gradient‖² / tr covariance, ${phase} of training`),
+    ],
+    rows: networks.flatMap(({ network, others }) =>
+      others.map(({ regime, noise }) => [
+        network,
+        regime,
+        ...PHASES.map((phase) => {
+          const { value, standardError } = noise.find((one) => one.phase === phase)!.signalToNoise;
+          return plusMinus(value, standardError);
+        }),
+      ]),
+    ),
+  };
+}
+
+/** A value with its standard error, or with a bound of its error. */
+function plusMinus(value: number, error: number): string {
+  return `${number(value)} ± ${number(Number(error.toPrecision(2)))}`;
+}
+
+function accuracyTable(networks: readonly NetworkReport[]): PaperTable {
   const columns = [
     { name: 'training accuracy', of: (run: PaperRun) => run.train.accuracy, published: 'trainAccuracy' },
     { name: 'test accuracy', of: (run: PaperRun) => run.test.accuracy, published: 'testAccuracy' },
@@ -114,7 +206,7 @@ function accuracyTable(networks: readonly NetworkReport[]): Table {
   };
 }
 
-function sharpnessTable(networks: readonly NetworkReport[], space: Space): Table {
+function sharpnessTable(networks: readonly NetworkReport[], space: Space): PaperTable {
   return {
     title:
       space === 'full' ? 'Table 3: sharpness in the full space' : 'Table 4: sharpness in a random subspace',
@@ -135,6 +227,53 @@ function sharpnessTable(networks: readonly NetworkReport[], space: Space): Table
       ),
     ]),
   };
+}
+
+/** SB, LB, and LB with each remedy, one below the other. */
+function remedyTable(networks: readonly NetworkReport[]): PaperTable {
+  const columns = SPACES.flatMap((space) =>
+    EPSILONS.map((epsilon) => ({
+      name: `φ in the ${space === 'full' ? 'full space' : 'subspace'}, ε = ${epsilon}`,
+      of: (run: PaperRun) => sharpnessIn(run, space, epsilon),
+    })),
+  );
+  return {
+    title: REMEDIES_TITLE,
+    head: ['network', 'training', 'test accuracy', ...columns.map(({ name }) => name)],
+    rows: networks.flatMap(({ network, runs, remedies }) =>
+      [
+        ...REGIMES.map((regime) => ({
+          training: String(regime),
+          own: runs.filter((run) => run.regime === regime),
+        })),
+        ...remedies.map(({ remedy, runs: own }) => ({ training: `LB, ${remedy}`, own })),
+      ].map(({ training, own }) => [
+        network,
+        training,
+        spread(
+          own.map((run) => run.test.accuracy),
+          percent,
+        ),
+        ...columns.map(({ of }) => spread(own.map(of), number)),
+      ]),
+    ),
+  };
+}
+
+/** What was done to LB, and what it was judged by. */
+export function remediesNote(remedies: readonly Remedy[]): string {
+  const { lambda, iterations } = REMEDY_CHANGES.conservative.conservative;
+  const { epsilon } = REMEDY_CHANGES.adversarial.adversarial;
+  const what: Readonly<Record<Remedy, string>> = {
+    augmentation: 'crops at random out of images padded by four pixels, and flips left to right',
+    conservative: `${iterations} steps of Adam a batch, held by λ = ${lambda} to where the batch began`,
+    adversarial: `half of the loss is of images moved by ε = ${number(255 * epsilon)}/255 along the sign of their gradient`,
+  };
+  return (
+    `LB was also trained with ${listed(remedies.map((remedy) => `${REMEDY_WORDS[remedy]} (${what[remedy]})`))}, from ` +
+    'the same initial weights and ended by the same rule, which looks at the loss that is trained. Accuracy and ' +
+    "sharpness are of the images as they are: φ is of the same function of the weights as LB's."
+  );
 }
 
 function valuesOf({ runs }: NetworkReport, regime: Regime, of: (run: PaperRun) => number): number[] {

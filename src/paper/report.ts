@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { claimSchema, environmentSchema } from '../report/report';
+import { PATHS } from '../landscape/parametric';
 import { PAPER_NETWORKS } from '../model/networks';
 import { anyNumber, epochRecordSchema, evaluationSchema } from '../training/checkpoint';
 import { REGIMES } from '../training/regime';
-import { sharpnessSchema } from './folder';
-import { paperSettingsSchema } from './settings';
+import { otherMeasuresSchema, plotPointSchema, sharpnessSchema } from './folder';
+import { paperSettingsSchema, REMEDIES } from './settings';
 
 const runSchema = z.object({
   regime: z.enum(REGIMES),
@@ -12,7 +13,7 @@ const runSchema = z.object({
   batchSize: z.number().int(),
   epochs: z.number().int(),
   stalled: z.boolean().describe('whether training ended because the loss had ceased to improve'),
-  train: evaluationSchema,
+  train: evaluationSchema.describe('by batch statistics of the training images, as test is'),
   test: evaluationSchema,
   distanceFromStart: anyNumber,
   sharpness: z.array(sharpnessSchema),
@@ -21,12 +22,27 @@ const runSchema = z.object({
   seconds: z.number(),
 });
 
+const plotSchema = z.object({
+  path: z.enum(PATHS),
+  points: z.array(plotPointSchema).describe("of the first trial, a point an alpha of the settings'"),
+});
+
+const remedySchema = z.object({
+  remedy: z.enum(REMEDIES),
+  runs: z.array(runSchema).describe('of LB with it, one a seed'),
+});
+
 const networkSchema = z.object({
   network: z.enum(PAPER_NETWORKS),
   trainImages: z.number().int(),
   sharpnessImages: z.number().int(),
   runs: z.array(runSchema),
+  remedies: z.array(remedySchema),
+  others: z
+    .array(otherMeasuresSchema.extend({ regime: z.enum(REGIMES) }))
+    .describe('of the first trial; none where they were not measured'),
   claims: z.array(claimSchema),
+  plots: z.array(plotSchema).describe('the parametric plots that are done'),
 });
 
 /** What paper.json holds; what is not known or not finite is null there. */
@@ -38,4 +54,6 @@ export const paperReportSchema = z.object({
 });
 export type PaperReport = z.output<typeof paperReportSchema>;
 export type NetworkReport = PaperReport['networks'][number];
+export type RemedyReport = z.output<typeof remedySchema>;
+export type PlotReport = z.output<typeof plotSchema>;
 export type PaperRun = NetworkReport['runs'][number];

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { UserError } from '../errors';
 import { flagOf } from '../experiment/settings';
 import type { DatasetName } from '../data/load';
+import { PLOT_ALPHAS, PLOT_STATISTICS } from '../landscape/parametric';
 import { PAPER_NETWORKS, type PaperNetwork } from '../model/networks';
 import { BATCH_STATISTICS } from '../training/gradient';
 import type { Regime } from '../training/regime';
@@ -10,6 +11,27 @@ import type { TrainingConfig } from '../training/train';
 /** `scaled`: a tenth of the data, the paper's shares of it in a batch; `full`: the paper's own sizes. */
 export const PAPER_PRESETS = ['scaled', 'full'] as const;
 export type PaperPreset = (typeof PAPER_PRESETS)[number];
+
+/** What the paper tries against LB's generalization gap (Keskar et al. 2017, Section 5 and Appendix E). */
+export const REMEDIES = ['augmentation', 'conservative', 'adversarial'] as const;
+export type Remedy = (typeof REMEDIES)[number];
+
+/**
+ * How a training with each remedy differs from LB's. λ and the iterations of conservative training are the paper's
+ * (Appendix E); ε is ours, two of the 255 steps of a pixel, which no eye sees.
+ */
+export const REMEDY_CHANGES = {
+  augmentation: { augment: true },
+  conservative: { conservative: { lambda: 1e-3, iterations: 3 } },
+  adversarial: { adversarial: { epsilon: 2 / 255 } },
+} as const satisfies Readonly<Record<Remedy, Partial<TrainingConfig>>>;
+
+/** What each is called in a sentence. */
+export const REMEDY_WORDS: Readonly<Record<Remedy, string>> = {
+  augmentation: 'data augmentation',
+  conservative: 'conservative training',
+  adversarial: 'adversarial training',
+};
 
 /** Everything that decides the figures of the paper's experiment, but for the engine. */
 export const paperSettingsSchema = z.object({
@@ -38,6 +60,16 @@ export const paperSettingsSchema = z.object({
   dimension: z.number().int().min(1).max(1000),
   /** Replaces the subspace's normal entries by the orthonormal columns that span the same. */
   orthonormal: z.boolean(),
+  // With defaults, since folders of earlier versions lack them.
+  /** Where the parametric plots have their points. */
+  plotAlphas: z
+    .array(z.number())
+    .min(2)
+    .default([...PLOT_ALPHAS]),
+  /** What batch norm normalizes by there. */
+  plotStatistics: z.enum(PLOT_STATISTICS).default('recomputed'),
+  /** LB is also trained with each of these. */
+  remedies: z.array(z.enum(REMEDIES)).default([]),
 });
 export type PaperSettings = z.infer<typeof paperSettingsSchema>;
 
@@ -54,7 +86,9 @@ const COMMON = {
   orthonormal: false,
 } as const;
 
-const PRESET_VALUES: Readonly<Record<PaperPreset, Omit<PaperSettings, 'preset' | 'seed'>>> = {
+const PRESET_VALUES: Readonly<
+  Record<PaperPreset, Omit<z.input<typeof paperSettingsSchema>, 'preset' | 'seed'>>
+> = {
   full: { ...COMMON, networks: ['C1'], trainSize: 60_000, smallBatch: 256, sharpnessImages: 60_000 },
   // SB's share of the data, too, is the paper's: 256 of 50,000 images.
   scaled: { ...COMMON, networks: ['C1'], seeds: 3, trainSize: 5_000, smallBatch: 26, sharpnessImages: 2_000 },
@@ -76,7 +110,19 @@ export function paperSettingsOf(
     const [issue] = parsed.error.issues;
     throw new UserError(`${flagOf(String(issue.path[0]))}: ${issue.message}.`);
   }
+  refuseRemedies(parsed.data);
   return parsed.data;
+}
+
+function refuseRemedies({ remedies, networks }: PaperSettings): void {
+  if (new Set(remedies).size < remedies.length) throw new UserError('--remedies names one twice.');
+  const ofDigits = networks.find((network) => datasetFor(network) === 'mnist');
+  if (ofDigits && remedies.includes('augmentation')) {
+    throw new UserError(
+      `--remedies augmentation flips images left to right, and a flipped digit is no digit: leave out ${ofDigits} or ` +
+        'augmentation.',
+    );
+  }
 }
 
 const TRAIN_IMAGES: Readonly<Record<DatasetName, number>> = {
@@ -111,11 +157,12 @@ export function trialsOf({ seed, seeds }: PaperSettings): number[] {
   return Array.from({ length: seeds }, (_, index) => seed + index);
 }
 
-/** How a regime is trained: Adam with a constant learning rate, until the loss ceases to improve. */
+/** How a regime is trained: Adam with a constant learning rate, until the loss ceases to improve; LB with a remedy, too. */
 export function paperTrainingConfig(
   settings: PaperSettings,
   network: PaperNetwork,
   regime: Regime,
+  remedy?: Remedy,
 ): TrainingConfig {
   const { smallBatch, epochs, patience, improvement, learningRate } = settings;
   return {
@@ -127,6 +174,7 @@ export function paperTrainingConfig(
     optimizer: { kind: 'adam', weightDecay: 0 },
     augment: false,
     testEvery: 5,
+    ...(remedy && REMEDY_CHANGES[remedy]),
   };
 }
 

@@ -28,6 +28,10 @@ export interface Panel {
   readonly yTicks: readonly Tick[];
   /** Values of y with a small mark beside the axis and no label. */
   readonly minor: readonly number[];
+  /** Values of x with a stronger line; 0 unless told. */
+  readonly marked?: readonly number[];
+  /** A second axis of y, on the right; the grid is that of the left one. */
+  readonly right?: { readonly ticks: readonly Tick[]; readonly place: (y: number) => number };
   /** Where (x, y) is drawn; y is NaN for one that has no place on the axis: null, or 0 on a logarithmic axis. */
   readonly place: (x: number, y: number | null) => Point;
 }
@@ -62,13 +66,22 @@ const EXTREME = 1e300;
 
 /** A frame with two boxes of one size beside each other, for a panel each. */
 export function frameOfTwo(size: Size): { frame: Frame; boxes: readonly [Box, Box] } {
+  const { frame, box } = frameOfOne(size, MARGIN.right);
+  const between = Math.round(MARGIN.between * frame.unit);
+  const width = Math.floor((box.width - between) / 2);
+  const first = { ...box, width };
+  return { frame, boxes: [first, { ...first, x: box.x + width + between }] };
+}
+
+/**
+ * A frame with one box.
+ *
+ * @param right units of room to the right of it; as much as on the left unless told, for an axis there.
+ */
+export function frameOfOne(size: Size, right = MARGIN.left): { frame: Frame; box: Box } {
   const unit = Math.min(size.width / DEFAULT_SIZE.width, size.height / DEFAULT_SIZE.height);
   const at = (x: number, y: number): Point => ({ x: Math.round(x * unit), y: Math.round(y * unit) });
-  const left = at(MARGIN.left, MARGIN.top);
-  const between = Math.round(MARGIN.between * unit);
-  const width = Math.floor((size.width - left.x - between - Math.round(MARGIN.right * unit)) / 2);
-  const height = size.height - left.y - Math.round(MARGIN.bottom * unit);
-  const first = { ...left, width, height };
+  const corner = at(MARGIN.left, MARGIN.top);
   return {
     frame: {
       ...size,
@@ -77,7 +90,11 @@ export function frameOfTwo(size: Size): { frame: Frame; boxes: readonly [Box, Bo
       subtitle: at(24, 90),
       legend: { ...at(24, 110), width: size.width - 2 * at(24, 0).x, height: at(0, 44).y },
     },
-    boxes: [first, { ...first, x: left.x + width + between }],
+    box: {
+      ...corner,
+      width: size.width - corner.x - Math.round(right * unit),
+      height: size.height - corner.y - Math.round(MARGIN.bottom * unit),
+    },
   };
 }
 
@@ -149,7 +166,8 @@ export function minorValues({ low, high, ticks }: Axis): number[] {
     .filter((value) => value >= low && value <= high);
 }
 
-function linearScale(
+/** Where a value lies between two places. */
+export function linearScale(
   { low, high }: Pick<Axis, 'low' | 'high'>,
   [from, to]: readonly [number, number],
 ): (value: number) => number {
@@ -173,7 +191,8 @@ function most(start: number, values: readonly number[]): number {
   return values.reduce((a, b) => Math.max(a, b), start);
 }
 
-function isDrawable(loss: number | null): loss is number {
+/** Whether a value has a place on a linear axis. */
+export function isDrawable(loss: number | null): loss is number {
   return loss !== null && Math.abs(loss) < EXTREME;
 }
 

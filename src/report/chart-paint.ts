@@ -100,6 +100,36 @@ export function stroke(bitmap: Bitmap, points: readonly Point[], width: number, 
   fill(bitmap, [...joins, ...segments], paint);
 }
 
+/**
+ * Cuts a line into dashes, counted along it from its first point on, corners or not.
+ *
+ * @param on length of a dash.
+ * @param off length of the gap behind it; both in pixels, more than 0.
+ * @returns a line for each dash; a single point is a dash of its own.
+ */
+export function dashes(points: readonly Point[], on: number, off: number): Point[][] {
+  if (points.length < 2) return points.length === 0 ? [] : [[...points]];
+  const cut: Point[][] = [[points[0]]];
+  let left = on;
+  let drawing = true;
+  points.slice(1).forEach((end, i) => {
+    let at = points[i];
+    let length = Math.hypot(end.x - at.x, end.y - at.y);
+    while (length > left) {
+      const share = left / length;
+      at = { x: at.x + share * (end.x - at.x), y: at.y + share * (end.y - at.y) };
+      length -= left;
+      if (drawing) cut[cut.length - 1].push(at);
+      else cut.push([at]);
+      drawing = !drawing;
+      left = drawing ? on : off;
+    }
+    left -= length;
+    if (drawing && length > 0) cut[cut.length - 1].push(end);
+  });
+  return cut;
+}
+
 /** A circle as a polygon. */
 export function disc(centre: Point, radius: number): Contour {
   const sides = 8 + 2 * Math.ceil(radius);

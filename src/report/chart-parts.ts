@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream';
 import { encodePNGToStream, make, type Bitmap } from 'pureimage';
 import type { Frame, Panel } from './chart-layout';
 import {
+  dashes,
   disc,
   fill,
   loadFont,
@@ -25,6 +26,8 @@ const GRID = '#dedede';
 const WHITE = '#ffffff';
 
 const LINE_WIDTH = 5;
+/** A dash and the gap behind it; the round ends of the dashes take a line's width of it. */
+const DASH = { on: 14, off: 14 };
 /** How much a band between two lines covers. */
 export const BAND_OPACITY = 0.13;
 /** Of the legend's remark, as a share of its labels' size. */
@@ -43,6 +46,9 @@ export interface LegendEntry {
   readonly label: string;
   /** `#rrggbb` */
   readonly colour: string;
+  readonly dashed?: boolean;
+  /** Which marker it has; that of its place in the legend unless told. */
+  readonly marker?: number;
 }
 
 /** A white sheet. */
@@ -96,15 +102,15 @@ export function drawLegend(
   const size = wanted * Math.min(1, frame.legend.width / measure(wanted));
   const y = frame.legend.y + frame.legend.height / 2;
   let x = frame.legend.x;
-  entries.forEach(({ label, colour }, i) => {
+  entries.forEach(({ label, colour, dashed = false, marker }, i) => {
     const width = swatchWidth(size) - 0.6 * size;
     if (bands) fill(bitmap, [rectangle(x, y - 0.5 * size, width, size)], { colour, opacity: BAND_OPACITY });
     const line = [
       { x, y },
       { x: x + width, y },
     ];
-    stroke(bitmap, line, LINE_WIDTH * frame.unit, { colour });
-    drawMarker(sheet, { x: x + width / 2, y }, colour, i);
+    drawStroke(sheet, line, colour, dashed);
+    drawMarker(sheet, { x: x + width / 2, y }, colour, marker ?? i);
     x += swatchWidth(size);
     write(bitmap, label, { x, y: y + 0.35 * size }, { font: bold, size, colour });
     x += widthOf(label, bold, size) + 1.6 * size;
@@ -116,12 +122,18 @@ function swatchWidth(size: number): number {
   return 2.9 * size;
 }
 
+/** The words beside a panel's axes; those of y may have the colour of their lines. */
+export interface AxesText {
+  readonly xLabel: string;
+  readonly yLabel: string;
+  readonly yColour?: string;
+  /** Of the axis on the right, where there is one. */
+  readonly rightLabel?: string;
+  readonly rightColour?: string;
+}
+
 /** Draws a panel's grid, ticks and labels. */
-export function drawAxes(
-  sheet: Sheet,
-  panel: Panel,
-  text: { readonly xLabel: string; readonly yLabel: string },
-): void {
+export function drawAxes(sheet: Sheet, panel: Panel, text: AxesText): void {
   drawGrid(sheet, panel);
   drawTickLabels(sheet, panel);
   const { bitmap, frame, regular, bold } = sheet;
@@ -131,21 +143,29 @@ export function drawAxes(
   const below = { x: middle.x, y: box.y + box.height + 84 * frame.unit };
   const beside = { x: box.x - 96 * frame.unit, y: middle.y };
   write(bitmap, text.xLabel, below, fitted(text.xLabel, title, box.width));
-  write(bitmap, text.yLabel, beside, { ...fitted(text.yLabel, title, box.height), upwards: true });
+  const upwards = (label: string, at: Point, colour = INK) =>
+    write(bitmap, label, at, { ...fitted(label, title, box.height), colour, upwards: true });
+  upwards(text.yLabel, beside, text.yColour);
+  if (text.rightLabel) {
+    const after = { x: box.x + box.width + 114 * frame.unit, y: middle.y };
+    upwards(text.rightLabel, after, text.rightColour);
+  }
   const heading = { x: box.x, y: box.y - 14 * frame.unit };
   const small: TextStyle = { font: bold, size: 25 * frame.unit, colour: GREY };
   write(bitmap, panel.heading, heading, fitted(panel.heading, small, box.width));
 }
 
-function drawGrid({ bitmap, frame }: Sheet, { box, xTicks, yTicks, minor, place }: Panel): void {
+function drawGrid({ bitmap, frame }: Sheet, panel: Panel): void {
+  const { box, xTicks, yTicks, minor, place, right } = panel;
+  // 0 is the place to look at first: of a loss curve it is the minimizer itself.
+  const { marked = [0] } = panel;
   const thin = Math.max(1, Math.round(1.5 * frame.unit));
   const across = (y: number, paint: Paint): void =>
     fill(bitmap, [rectangle(box.x, Math.round(place(0, y).y - thin / 2), box.width, thin)], paint);
   const up = (x: number, paint: Paint): void =>
     fill(bitmap, [rectangle(Math.round(place(x, 1).x - thin / 2), box.y, thin, box.height)], paint);
   yTicks.forEach(({ value }) => across(value, { colour: GRID }));
-  // 0 is the place to look at first: of a loss curve it is the minimizer itself.
-  xTicks.forEach(({ value }) => up(value, { colour: value === 0 ? AXIS : GRID }));
+  xTicks.forEach(({ value }) => up(value, { colour: marked.includes(value) ? AXIS : GRID }));
   const axes = [
     rectangle(box.x, box.y, thin, box.height),
     rectangle(box.x, box.y + box.height - thin, box.width, thin),
@@ -154,9 +174,17 @@ function drawGrid({ bitmap, frame }: Sheet, { box, xTicks, yTicks, minor, place 
     rectangle(box.x - 6 * frame.unit, Math.round(place(0, y).y - thin / 2), 6 * frame.unit, thin),
   );
   fill(bitmap, [...axes, ...marks], { colour: AXIS });
+  if (right) {
+    const end = box.x + box.width;
+    const ticks = right.ticks.map(({ value }) =>
+      rectangle(end, Math.round(right.place(value) - thin / 2), 6 * frame.unit, thin),
+    );
+    fill(bitmap, [rectangle(end - thin, box.y, thin, box.height), ...ticks], { colour: AXIS });
+  }
 }
 
-function drawTickLabels({ bitmap, frame, regular }: Sheet, { box, xTicks, yTicks, place }: Panel): void {
+function drawTickLabels({ bitmap, frame, regular }: Sheet, panel: Panel): void {
+  const { box, xTicks, yTicks, place, right } = panel;
   const style = { font: regular, size: 26 * frame.unit, colour: INK };
   for (const { value, label } of xTicks) {
     const at = { x: place(value, 1).x, y: box.y + box.height + 36 * frame.unit };
@@ -166,18 +194,45 @@ function drawTickLabels({ bitmap, frame, regular }: Sheet, { box, xTicks, yTicks
     const at = { x: box.x - 12 * frame.unit, y: place(0, value).y + 0.35 * style.size };
     write(bitmap, label, at, { ...style, align: 'right' });
   }
+  for (const { value, label } of right?.ticks ?? []) {
+    const at = { x: box.x + box.width + 12 * frame.unit, y: right!.place(value) + 0.35 * style.size };
+    write(bitmap, label, at, style);
+  }
 }
 
 /**
  * Draws a line with a marker at each point, broken where a point has no place.
  *
  * @param index of the line among all, which decides its marker.
+ * @param options whether it is dashed, and the least distance of two markers in units, so that many do not run into
+ *   one another; both ends have one all the same.
  */
-export function drawLine(sheet: Sheet, points: readonly Point[], colour: string, index: number): void {
-  for (const run of unbroken(points, isPlaced)) {
-    stroke(sheet.bitmap, run, LINE_WIDTH * sheet.frame.unit, { colour });
+export function drawLine(
+  sheet: Sheet,
+  points: readonly Point[],
+  colour: string,
+  index: number,
+  { dashed = false, apart = 0 }: { readonly dashed?: boolean; readonly apart?: number } = {},
+): void {
+  for (const run of unbroken(points, isPlaced)) drawStroke(sheet, run, colour, dashed);
+  const placed = points.filter(isPlaced);
+  let last: Point | undefined;
+  for (const point of placed) {
+    const near = last && Math.hypot(point.x - last.x, point.y - last.y) < apart * sheet.frame.unit;
+    if (near && point !== placed[placed.length - 1]) continue;
+    drawMarker(sheet, point, colour, index);
+    last = point;
   }
-  points.filter(isPlaced).forEach((point) => drawMarker(sheet, point, colour, index));
+}
+
+function drawStroke(
+  { bitmap, frame: { unit } }: Sheet,
+  line: Point[],
+  colour: string,
+  dashed: boolean,
+): void {
+  const pieces = dashed ? dashes(line, DASH.on * unit, DASH.off * unit) : [line];
+  for (const piece of pieces) stroke(bitmap, piece, LINE_WIDTH * unit, { colour });
 }
 
 /** How a marker is drawn at a point: a contour in the line's colour, and one in white where it is hollow. */

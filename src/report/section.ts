@@ -3,6 +3,8 @@ import type { Text } from './text';
 
 /** What can be drawn; a rendering that cannot draw one leaves it out, since tables hold the same figures. */
 export type FigureId = 'claims' | 'seeds' | 'curves' | 'ratios' | 'near' | 'histories';
+/** A figure of the paper, by its network. */
+export type PaperFigureId = `${string}-figure${number}`;
 
 export interface Table {
   readonly name: string;
@@ -18,7 +20,7 @@ export type Block =
   | { readonly list: readonly Text[] }
   | { readonly table: Table }
   | { readonly code: string }
-  | { readonly figure: FigureId; readonly caption: string };
+  | { readonly figure: FigureId | PaperFigureId; readonly caption: string };
 
 export interface Section {
   readonly title: string;
@@ -27,14 +29,18 @@ export interface Section {
   readonly blocks: readonly Block[];
 }
 
-/** What a report says, in order, without a word on how it looks. */
-export interface ReportDocument {
-  /** The question that the verdict answers. */
+/** What there is to say, in order, without a word on how it looks. */
+export interface PageDocument {
   readonly title: string;
-  readonly verdict: Verdict;
-  /** The verdict's reason, what it is about, and what a flag changed. */
+  /** Of all that is on the page. */
+  readonly verdict?: Verdict;
   readonly lead: readonly Text[];
   readonly sections: readonly Section[];
+}
+
+/** What a report says. Its title is the question that the verdict answers; its lead begins with the reason. */
+export interface ReportDocument extends PageDocument {
+  readonly verdict: Verdict;
 }
 
 /** The part of an address that leads to a section: its title as GitHub writes it in a link. */

@@ -11,11 +11,18 @@ import type { Weights } from '../model/weights';
 import { permutation, randomStream, type RandomStream } from '../random';
 import { evaluate, type Evaluation } from './evaluate';
 import { optimizerFor, type Optimizer, type OptimizerConfig } from './optimizer';
+import {
+  adversarialPass,
+  conservativeSteps,
+  type DropoutMasks,
+  type ParameterGradients,
+  type Remedies,
+} from './remedies';
 import { learningRateAt, type Schedule } from './schedule';
 import { hasStalled, type StoppingRule } from './stopping';
 
 /** How a network is trained. */
-export interface TrainingConfig {
+export interface TrainingConfig extends Remedies {
   /** Images a step; the last step of an epoch takes what is left. */
   readonly batchSize: number;
   /** At most, where there is a rule to stop by. */
@@ -104,11 +111,15 @@ export async function trainRegime(
   const history: EpochRecord[] = [...(resumed?.history ?? [])];
   let { stepsDone, lossSum } = resumed ?? { stepsDone: 0, lossSum: 0 };
   const stepsAnEpoch = Math.ceil(data.train.count / config.batchSize);
+  const iterations = config.conservative?.iterations ?? 1;
   const optimizer = optimizerFor(
     engine,
     network,
     config.optimizer,
-    resumed && { state: resumed.optimizer, steps: history.length * stepsAnEpoch + stepsDone },
+    resumed && {
+      state: resumed.optimizer,
+      steps: iterations * (history.length * stepsAnEpoch + stepsDone),
+    },
   );
   const seconds = () => (resumed?.seconds ?? 0) + (performance.now() - begin) / 1000;
   const state = async () => ({
@@ -160,9 +171,10 @@ export async function trainRegime(
       const step = index + 1;
       if (step <= stepsDone) continue;
       const augmentation = config.augment ? randomStream(seed, 'augmentation', epoch, step) : undefined;
-      const dropout = randomStream(seed, 'dropout', epoch, step);
+      const dropout: DropoutMasks = (iteration) =>
+        randomStream(seed, 'dropout', epoch, step, ...(iterations > 1 ? [iteration] : []));
       const batch = gatherBatch(data.train, indices, augmentation);
-      const loss = await trainStep(engine, network, optimizer, batch, learningRate, dropout);
+      const loss = await trainStep(engine, network, optimizer, batch, learningRate, dropout, config);
       if (!Number.isFinite(loss)) {
         throw new Diverged(
           `The loss became ${loss} in epoch ${epoch}, step ${step} at batch size ${config.batchSize}: ` +
@@ -184,10 +196,10 @@ export async function trainRegime(
 }
 
 /**
- * One step over one batch.
+ * One step over one batch; with conservative training, all of its iterations.
  *
  * @param dropout where the masks come from; nothing is dropped without it.
- * @returns the batch's mean loss in nats before the step.
+ * @returns the batch's mean loss in nats before the step; with adversarial training, the mean of its two halves.
  */
 export async function trainStep(
   engine: Engine,
@@ -195,11 +207,25 @@ export async function trainStep(
   optimizer: Optimizer,
   batch: Batch,
   learningRate: number,
-  dropout?: RandomStream,
+  dropout?: DropoutMasks,
+  { conservative, adversarial }: Remedies = {},
 ): Promise<number> {
   const labels = tf.tensor1d(Int32Array.from(batch.labels), 'int32');
-  const { loss, gradients, logits } = await network.pass(standardize(engine, batch), labels, dropout);
-  tf.dispose([labels, logits]);
-  optimizer.step(gradients, learningRate);
+  const pass = async (masks?: () => RandomStream) => {
+    if (adversarial) return adversarialPass(engine, network, batch, labels, adversarial, masks);
+    const { logits, ...plain } = await network.pass(standardize(engine, batch), labels, masks?.());
+    logits.dispose();
+    return plain;
+  };
+  const step = async (
+    iteration: number,
+    change: (gradients: ParameterGradients) => ParameterGradients = (gradients) => gradients,
+  ) => {
+    const { loss, gradients } = await pass(dropout && (() => dropout(iteration)));
+    optimizer.step(change(gradients), learningRate);
+    return loss;
+  };
+  const loss = conservative ? await conservativeSteps(network, conservative, step) : await step(1);
+  labels.dispose();
   return loss;
 }

@@ -64,26 +64,58 @@ export function lossGap({ images, lossDifference, lossDifferenceError }: PairedT
   return { estimate: lossDifference, interval: [lossDifference - reach, lossDifference + reach] };
 }
 
+/** What a claim on the test accuracy of two minimizers says. */
+export interface AccuracyWords {
+  readonly id: string;
+  readonly statement: string;
+  /** The first one's accuracy and the second's, as in "SB's test accuracy" and "LB's". */
+  readonly first: string;
+  readonly second: string;
+  readonly shownBy: string;
+}
+
+/**
+ * The claim that the first of two minimizers classifies more test images right than the second: PASS where the interval
+ * of the gap lies above 0. With one seed it is over test images, with several over seeds.
+ *
+ * @param seeds at least one; in each the first stands in SB's place, the second in LB's.
+ */
+export function moreTestImagesRight(
+  { id, statement, first, second, shownBy }: AccuracyWords,
+  seeds: readonly SeedTest[],
+): Claim {
+  const points = (share: number) => (100 * share).toFixed(2);
+  const mcnemar = seeds.length === 1 ? `, McNemar p ${pValue(accuracyGap(seeds[0]).p)}` : '';
+  const gap = gapOver(seeds.map((test) => ({ ...accuracyGap(test), ...observed(test) })));
+  return {
+    id,
+    statement,
+    ...gap,
+    reason:
+      `${first} is ${points(gap.estimate)} points above ${second} ` +
+      `${precision(gap, points)}${mcnemar}: ${ending(gap)}`,
+    unit: 'share',
+    shownBy,
+  };
+}
+
 /**
  * The claims that LB generalises worse: its test accuracy is lower, its test loss higher. With one seed the
  * interval is over test images, with several over seeds.
  */
 export function generalisesWorse(seeds: readonly SeedTest[]): Claim[] {
-  const points = (share: number) => (100 * share).toFixed(2);
-  const mcnemar = seeds.length === 1 ? `, McNemar p ${pValue(accuracyGap(seeds[0]).p)}` : '';
-  const accuracy = gapOver(seeds.map((test) => ({ ...accuracyGap(test), ...observed(test) })));
   const loss = gapOver(seeds.map((test) => ({ ...lossGap(test), ...observed(test) })));
   return [
-    {
-      id: 'lb-test-accuracy-lower',
-      statement: 'LB classifies fewer test images right than SB.',
-      ...accuracy,
-      reason:
-        `SB's test accuracy is ${points(accuracy.estimate)} points above LB's ` +
-        `${precision(accuracy, points)}${mcnemar}: ${ending(accuracy)}`,
-      unit: 'share',
-      shownBy: 'Generalization',
-    },
+    moreTestImagesRight(
+      {
+        id: 'lb-test-accuracy-lower',
+        statement: 'LB classifies fewer test images right than SB.',
+        first: "SB's test accuracy",
+        second: "LB's",
+        shownBy: 'Generalization',
+      },
+      seeds,
+    ),
     {
       id: 'lb-test-loss-higher',
       statement: "LB's test loss is higher than SB's.",

@@ -63,14 +63,23 @@ export function ratioOf(seeds: readonly SeedPairs[]): Ratio {
   };
 }
 
+/** What a claim that a figure is larger for LB says. */
+export interface LargerWords {
+  readonly id: string;
+  readonly statement: string;
+  /** As in "LB's rise". */
+  readonly figure: string;
+  /** The same where another minimizer stands in LB's place, as in "The rise of …"; "LB's" and the figure unless told. */
+  readonly subject?: string;
+  readonly shownBy: string;
+}
+
 /**
  * The claim that a figure is larger for LB: PASS where the interval of the ratio lies above 1, FAIL where it
  * lies below, INCONCLUSIVE where it holds 1 or there is no ratio.
- *
- * @param figure as in "LB's rise".
  */
 export function largerForLb(
-  { id, statement, figure, shownBy }: { id: string; statement: string; figure: string; shownBy: string },
+  { id, statement, figure, subject = `LB's ${figure}`, shownBy }: LargerWords,
   { unusable, bySeed, estimate, interval, n, over }: Ratio,
 ): Claim {
   const claim = { id, statement, unit: 'ratio', shownBy, bySeed, estimate, interval, n, over } as const;
@@ -81,7 +90,7 @@ export function largerForLb(
     FAIL: 'the interval lies below 1, against the claim',
     INCONCLUSIVE: n === 1 ? 'one observation has no interval' : 'the interval holds 1',
   }[verdict];
-  const reason = `LB's ${figure} is ${short(estimate)} times SB's ${precision(claim)}: ${ending}`;
+  const reason = `${subject} is ${short(estimate)} times SB's ${precision(claim)}: ${ending}`;
   return { ...claim, verdict, reason };
 }
 

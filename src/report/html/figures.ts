@@ -106,12 +106,12 @@ function curvesChart(
 }
 
 /** What stands beside a point under the pointer: whose it is, then its figures, a line each. */
-function hoverLabel(whose: string, ...lines: readonly string[]): string {
+export function hoverLabel(whose: string, ...lines: readonly string[]): string {
   // Plotly's own box for the name would keep a colour of its own in the dark.
   return `${[`<b>${whose}</b>`, ...lines].join('<br>')}<extra></extra>`;
 }
 
-function axisChoice(): Choice {
+export function axisChoice(): Choice {
   return {
     name: 'axis',
     label: 'Loss axis',
@@ -433,7 +433,7 @@ function testTrace(
   };
 }
 
-function layoutOf(x: string, y: string): Readonly<Record<string, unknown>> {
+export function layoutOf(x: string, y: string): Readonly<Record<string, unknown>> {
   return {
     autosize: true,
     margin: { l: 60, r: 12, t: 40, b: 52 },
@@ -458,7 +458,7 @@ function layoutOf(x: string, y: string): Readonly<Record<string, unknown>> {
   };
 }
 
-function axis(title: string): Readonly<Record<string, unknown>> {
+export function axis(title: string): Readonly<Record<string, unknown>> {
   return {
     title: { text: title },
     gridcolor: 'var(--grid)',

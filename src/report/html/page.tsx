@@ -1,4 +1,4 @@
-import { anchorOf, type ReportDocument } from '../section';
+import { anchorOf, type PageDocument } from '../section';
 import { Paragraph, SectionView, type Drawings } from './sections';
 import { VerdictBadge } from './text-view';
 
@@ -20,7 +20,7 @@ export function Page({
   drawings,
   assets,
 }: {
-  readonly document: ReportDocument;
+  readonly document: PageDocument;
   readonly drawings: Drawings;
   readonly assets: Assets;
 }) {
@@ -32,14 +32,20 @@ export function Page({
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta http-equiv="Content-Security-Policy" content={POLICY} />
         <meta name="color-scheme" content="light dark" />
-        <title>{`${title} ${verdict}`}</title>
+        <title>{verdict ? `${title} ${verdict}` : title}</title>
         <link rel="icon" href="data:," />
         <style dangerouslySetInnerHTML={{ __html: assets.style }} />
       </head>
       <body>
         <header>
           <h1>
-            {title} <VerdictBadge verdict={verdict} />
+            {title}
+            {verdict && (
+              <>
+                {' '}
+                <VerdictBadge verdict={verdict} />
+              </>
+            )}
           </h1>
           {lead.map((text, i) => (
             <Paragraph key={i} text={text} />

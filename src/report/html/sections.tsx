@@ -1,14 +1,21 @@
 import type { Report } from '../report';
-import { anchorOf, type Block, type FigureId, type Section, type Table } from '../section';
+import {
+  anchorOf,
+  type Block,
+  type FigureId,
+  type PaperFigureId,
+  type Section,
+  type Table,
+} from '../section';
 import { count, plainText, type Text } from '../text';
 import type { Chart } from './figures';
 import { IntervalPlots, type IntervalRow } from './intervals';
 import { TextView } from './text-view';
 
-/** What the figures of a page are drawn from. */
+/** What the figures of a page are drawn from, by the figure's id. */
 export interface Drawings {
-  readonly report: Report;
-  readonly charts: Readonly<Record<FigureId, readonly Chart[]>>;
+  readonly charts: Readonly<Partial<Record<FigureId | PaperFigureId, readonly Chart[]>>>;
+  readonly intervals: Readonly<Partial<Record<FigureId | PaperFigureId, readonly IntervalRow[]>>>;
 }
 
 export function SectionView({
@@ -132,16 +139,16 @@ function FigureView({
   caption,
   drawings,
 }: {
-  readonly id: FigureId;
+  readonly id: FigureId | PaperFigureId;
   readonly caption: string;
   readonly drawings: Drawings;
 }) {
+  const rows = drawings.intervals[id];
   return (
     <figure>
-      {id === 'claims' && <IntervalPlots rows={claimRows(drawings.report)} />}
-      {id === 'seeds' && <IntervalPlots rows={seedRows(drawings.report)} />}
+      {rows && <IntervalPlots rows={rows} />}
       <div class="charts">
-        {drawings.charts[id].map((chart) => (
+        {drawings.charts[id]?.map((chart) => (
           <ChartView key={chart.id} chart={chart} />
         ))}
       </div>
@@ -178,7 +185,8 @@ function ChartView({ chart }: { readonly chart: Chart }) {
   );
 }
 
-function claimRows({ claims }: Report): IntervalRow[] {
+/** The interval plot of all claims. */
+export function claimRows({ claims }: Report): IntervalRow[] {
   return claims.map(({ statement, verdict, estimate, interval, unit, band }) => ({
     label: statement,
     verdict,
@@ -189,7 +197,8 @@ function claimRows({ claims }: Report): IntervalRow[] {
   }));
 }
 
-function seedRows({ claims }: Report): IntervalRow[] {
+/** The interval plot of each seed's estimates, claim by claim. */
+export function seedRows({ claims }: Report): IntervalRow[] {
   return claims.flatMap(({ statement, unit, bySeed }) =>
     bySeed.map(({ seed, estimate, interval }) => ({
       group: statement,
