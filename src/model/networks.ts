@@ -74,7 +74,7 @@ export function paperNetwork(name: PaperNetwork): Architecture {
  *
  * @param pixels of an image of one channel.
  */
-export function fullyConnected(
+function fullyConnected(
   name: string,
   pixels: number,
   hidden: readonly number[],
@@ -149,7 +149,7 @@ export function shallow(
  * C2's layers with widths of one's own: stages of two, two, three, three and three convolutions 3x3, each but its
  * stage's last followed by dropout, and two linear layers.
  */
-export function deep(
+function deep(
   name: string,
   {
     widths,

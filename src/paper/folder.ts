@@ -51,7 +51,6 @@ type StoredPlotPoint = z.infer<typeof plotPointSchema>;
 
 /** When in a training the noise of its gradients is measured. */
 export const PHASES = ['start', 'middle', 'end'] as const;
-export type Phase = (typeof PHASES)[number];
 
 const withError = z.object({ value: anyNumber, standardError: anyNumber });
 

@@ -113,7 +113,7 @@ function runReport(
 }
 
 /** What a space and a box are called. */
-export function whereOf(space: Space, epsilon: number): string {
+function whereOf(space: Space, epsilon: number): string {
   return `${space === 'full' ? 'the full space' : 'a random subspace'}, ε = ${epsilon}`;
 }
 

@@ -5,7 +5,7 @@ import type { Objective } from './objective';
 import type { Subspace } from './subspace';
 
 /** Iterations of the maximization (Keskar et al. 2017, section 2.2.2). */
-export const ITERATIONS = 10;
+const ITERATIONS = 10;
 
 /** How sharp a minimizer is by Metric 2.1. */
 export interface KeskarSharpness {
