@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { cacheFolder } from './src/cache-folder';
 import { loadCifar10, splitSha256 } from './src/data/cifar10';
-import { firstImages, type Split } from './src/data/dataset';
+import { datasetSha256, firstImages, type Split } from './src/data/dataset';
 import { loadDataset, type DatasetName } from './src/data/load';
 import { ENGINE_CHOICES, openCompute, type EngineChoice, type OpenedCompute } from './src/compute';
 import { probeEngine } from './src/compute/probe';
@@ -43,6 +43,7 @@ import { openPaperFolder, reopenPaperFolder, type PaperFolder } from './src/pape
 import { judgePaper } from './src/paper/judge';
 import { paperText } from './src/paper/markdown';
 import {
+  datasetFor,
   largeBatchOf,
   PAPER_PRESETS,
   paperSettingsOf,
@@ -334,12 +335,14 @@ async function paper(options: PaperOptions): Promise<void> {
     }
     const path = out ?? join('results', `paper-${settings.preset}-seed${seed}`);
     hold(path);
-    const beginning = { settings, environment: environmentOf(compute.info, skipped) };
+    const load = (dataset: DatasetName, split: Split) =>
+      loadDataset(dataset, split, { cache: cacheFolder(), folder: data }, say);
+    const trainingData = [...new Set(settings.networks.map(datasetFor))].map((one) => load(one, 'train'));
+    const dataSha256 = trainingData.map(datasetSha256).join(', ');
+    const beginning = { settings, environment: environmentOf(compute.info, skipped, dataSha256) };
     const folder = openPaperFolder(path, beginning, { overwrite, say });
     for (const line of skipped) say(`Skipped ${line}`);
     say(`The paper's experiment, preset ${settings.preset}, seed ${seed}, ${describeEngine(compute.info)}.`);
-    const load = (dataset: DatasetName, split: Split) =>
-      loadDataset(dataset, split, { cache: cacheFolder(), folder: data }, say);
     const signal = untilInterrupted();
     await runPaper({ compute, architectureOf: paperNetwork, settings, folder, load, progress, signal });
     await writePaper(folder);
@@ -422,7 +425,10 @@ function begin(
   if (!gpu && name !== 'webgpu') demandMemory(name, wanted.largeBatch, availableMemory());
   const path = experiment.out ?? join('results', `${wanted.preset}-seed${wanted.seed}`);
   if (!experiment.out) hold(path);
-  const beginning = { settings: wanted, environment: environmentOf(compute.info, skipped) };
+  const beginning = {
+    settings: wanted,
+    environment: environmentOf(compute.info, skipped, splitSha256('train')),
+  };
   const folder = openRunFolder(path, beginning, { ...options, say });
   const { settings } = folder.beginning;
   const signal = untilInterrupted();
@@ -479,7 +485,7 @@ async function printCurve(options: CurveOptions): Promise<void> {
   });
 }
 
-function environmentOf(info: EngineInfo, skipped: readonly string[]): EnvironmentReport {
+function environmentOf(info: EngineInfo, skipped: readonly string[], dataSha256: string): EnvironmentReport {
   return {
     engine: info.name,
     engineVersion: info.version,
@@ -489,7 +495,7 @@ function environmentOf(info: EngineInfo, skipped: readonly string[]): Environmen
     node: process.version,
     platform: `${process.platform} ${process.arch}`,
     commit: currentCommit(),
-    dataSha256: splitSha256('train'),
+    dataSha256,
   };
 }
 

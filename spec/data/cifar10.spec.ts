@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { cacheFolder } from '../../src/cache-folder';
-import { CIFAR10, loadCifar10 } from '../../src/data/cifar10';
-import { firstImages, type Dataset } from '../../src/data/dataset';
+import { CIFAR10, loadCifar10, splitSha256 } from '../../src/data/cifar10';
+import { datasetSha256, firstImages, type Dataset } from '../../src/data/dataset';
 import { sampleImages } from '../support/fixtures';
 
 const train = loadCifar10('train', cacheFolder());
@@ -57,6 +57,10 @@ describe('CIFAR-10', () => {
     const file = join(folder, 'cifar10-test.bin');
     const whole = readFileSync(join(cacheFolder(), 'cifar10-test.bin'));
     afterAll(() => rmSync(folder, { recursive: true }));
+
+    test('holds what its hash is known of', () => {
+      expect(datasetSha256(loadCifar10('test', cacheFolder()))).toBe(splitSha256('test'));
+    });
 
     test('that is truncated is named with the mend', () => {
       writeFileSync(file, whole);

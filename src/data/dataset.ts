@@ -1,4 +1,5 @@
 import { UserError } from '../errors';
+import { sha256 } from '../sha256';
 
 /** What the images of a data set are like; they are square. */
 export interface ImageKind {
@@ -38,6 +39,11 @@ export function imageBytes({ side, channels }: ImageKind): number {
 export function datasetOf(kind: ImageKind, bytes: Uint8Array): Dataset {
   const count = bytes.length / (1 + imageBytes(kind));
   return { kind, count, labels: bytes.subarray(0, count), images: bytes.subarray(count) };
+}
+
+/** SHA-256 of a data set's labels and images, one behind the other. */
+export function datasetSha256({ labels, images }: Dataset): string {
+  return sha256(Buffer.concat([labels, images]));
 }
 
 /**
