@@ -334,11 +334,11 @@ async function paper(options: PaperOptions): Promise<void> {
       );
     }
     const path = out ?? join('results', `paper-${settings.preset}-seed${seed}`);
-    hold(path);
     const load = (dataset: DatasetName, split: Split) =>
       loadDataset(dataset, split, { cache: cacheFolder(), folder: data }, say);
     const trainingData = [...new Set(settings.networks.map(datasetFor))].map((one) => load(one, 'train'));
     const dataSha256 = trainingData.map(datasetSha256).join(', ');
+    hold(path);
     const beginning = { settings, environment: environmentOf(compute.info, skipped, dataSha256) };
     const folder = openPaperFolder(path, beginning, { overwrite, say });
     for (const line of skipped) say(`Skipped ${line}`);
