@@ -25,7 +25,7 @@ export function fromVector(architecture: Architecture, weights: Weights, vector:
   let at = 0;
   for (const { name, shape } of tensorSpecs(architecture).filter(isTrainable)) {
     const size = sizeOf(shape);
-    changed.set(name, { shape, data: Float32Array.from(vector.subarray(at, at + size)) });
+    changed.set(name, { shape, data: new Float32Array(vector.subarray(at, at + size)) });
     at += size;
   }
   return changed;

@@ -32,7 +32,7 @@ export function weightedSum(terms: readonly Weights[], factors: readonly number[
         const values = tensorNamed(term, name).data;
         for (let i = 0; i < sums.length; i++) sums[i] += factors[index] * values[i];
       });
-      return [name, { shape, data: Float32Array.from(sums) }];
+      return [name, { shape, data: new Float32Array(sums) }];
     }),
   );
 }

@@ -122,7 +122,7 @@ export async function measureGradientNoise(
     );
     const minibatch = { ...images, count: size };
     const { gradient } = await compute.lossGradient(architecture, weights, minibatch, options);
-    return Float32Array.from(toVector(architecture, gradient));
+    return new Float32Array(toVector(architecture, gradient));
   }
 }
 

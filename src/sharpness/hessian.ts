@@ -83,7 +83,7 @@ export async function topEigenvalue(
   for (;;) {
     const length = norm(w);
     const v = w.map((value) => value / length);
-    basis.push(Float32Array.from(v));
+    basis.push(new Float32Array(v));
     v.set(basis.at(-1)!);
     await product(v, w);
     diagonal.push(dot(v, w));
