@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { Interrupted, UserError } from '../../src/errors';
 import type { Stored } from '../../src/experiment/stored';
-import { runPaper, type PaperContext } from '../../src/paper/experiment';
+import type { PaperContext } from '../../src/paper/context';
+import { runPaper } from '../../src/paper/experiment';
 import { paperTraining } from '../../src/paper/trainings';
 import { openPaperFolder, type PaperBeginning } from '../../src/paper/folder';
 import { judgePaper, sharpnessIn } from '../../src/paper/judge';

@@ -5,7 +5,7 @@ import { afterAll } from '@jest/globals';
 import { inThisThread } from '../../src/compute/compute';
 import { imagesBetween } from '../../src/data/dataset';
 import { shallow } from '../../src/model/networks';
-import type { PaperContext } from '../../src/paper/experiment';
+import type { PaperContext } from '../../src/paper/context';
 import { openPaperFolder } from '../../src/paper/folder';
 import { paperSettingsOf, type PaperSettings } from '../../src/paper/settings';
 import type { Progress } from '../../src/progress';

@@ -1,13 +1,11 @@
 import type { Compute } from '../compute/compute';
 import { settled } from '../compute/settled';
 import { firstImages, type Dataset, type Split } from '../data/dataset';
-import type { DatasetName } from '../data/load';
 import { findMinimizer, type Training } from '../experiment/minimizers';
 import { imagesOfPoint, parametricPlot, PATHS } from '../landscape/parametric';
 import { parameterCount, type Architecture } from '../model/architecture';
 import type { PaperNetwork } from '../model/networks';
 import type { Weights } from '../model/weights';
-import type { Progress } from '../progress';
 import { randomStream } from '../random';
 import { keskarSharpness } from '../sharpness/keskar';
 import { lossObjective } from '../sharpness/objective';
@@ -15,6 +13,7 @@ import { fullSpace, randomSubspace, type Subspace } from '../sharpness/subspace'
 import { REGIMES, type Regime } from '../training/regime';
 import { summarize } from '../training/evaluate';
 import { pairTests } from '../verdict/generalization';
+import type { PaperContext } from './context';
 import type { PaperFolder } from './folder';
 import { measureOthers } from './others';
 import { paperTraining, trainingName } from './trainings';
@@ -25,22 +24,8 @@ import {
   sharpnessImagesOf,
   trainImagesOf,
   trialsOf,
-  type PaperSettings,
   type Remedy,
 } from './settings';
-
-/** What the paper's experiment works with. */
-export interface PaperContext {
-  readonly compute: Compute;
-  readonly settings: PaperSettings;
-  readonly folder: PaperFolder;
-  readonly architectureOf: (network: PaperNetwork) => Architecture;
-  /** A data set's splits, whole. */
-  readonly load: (name: DatasetName, split: Split) => Dataset;
-  readonly progress: Progress;
-  /** Aborted with an Interrupted where the work is to stop, with what was done stored. */
-  readonly signal?: AbortSignal;
-}
 
 /** Where a training of a trial ended. */
 interface Minimizer {

@@ -8,7 +8,7 @@ import { measureGradientNoise } from '../sharpness/gradient-noise';
 import { hessianOperator, hessianTrace, topEigenvalue } from '../sharpness/hessian';
 import { ascentSharpness } from '../sharpness/sam';
 import { REGIMES, type Regime } from '../training/regime';
-import type { PaperContext } from './experiment';
+import type { PaperContext } from './context';
 import { PHASES, type OtherMeasures } from './folder';
 import { sharpnessImagesOf } from './settings';
 import { paperTraining, trainingName } from './trainings';
