@@ -173,6 +173,16 @@ describe('the folder of the experiment', () => {
     expect(() => open(path, { seeds: 3, networks: ['C1', 'F1'], epochs: 5 })).toThrow(/--epochs 200, not 5/);
   });
 
+  test('names the data of networks that came later, and is not gone on with on other data', () => {
+    const path = join(root, 'data');
+    const on = (dataSha256: string) => ({ ...ENVIRONMENT, dataSha256 });
+    open(path, {}, on('a'));
+    const grown = open(path, { networks: ['C1', 'F1'] }, on('a, b'));
+    expect(grown.beginning.environment.dataSha256).toBe('a, b');
+    expect(reopenPaperFolder(path)!.beginning).toEqual(grown.beginning);
+    expect(() => open(path, { networks: ['C1', 'F1'] }, on('a, c'))).toThrow(/other training data/);
+  });
+
   test('is not gone on with on another engine', () => {
     const path = join(root, 'engine');
     open(path, {});

@@ -57,6 +57,14 @@ describe("the paper's settings", () => {
   test.each([
     [{ networks: ['C9'] }, '--networks'],
     [{ networks: [] }, '--networks'],
+    [{ networks: ['C1', 'C1'] }, '--networks names one twice'],
+    [{ trainSize: 5001, smallBatch: 25 }, '--small-batch: batches of 25 leave one of 5001'],
+    [{ smallBatch: 1 }, '--small-batch: batches of 1 leave one'],
+    [
+      { trainSize: 2001, smallBatch: 26, largeShare: 0.05 },
+      '--large-share: batches of 100 leave one of 2001',
+    ],
+    [{ sharpnessImages: 501 }, '--sharpness-images: batches of 500 leave one of 501'],
     [{ seeds: 0 }, '--seeds'],
     [{ largeShare: 0 }, '--large-share'],
     [{ largeShare: 1.5 }, '--large-share'],

@@ -121,14 +121,25 @@ export function openPaperFolder(
   guarded(path, () => mkdirSync(state, { recursive: true }));
   removeUnfinishedFiles(path, state);
   const earlier = notes.read();
-  if (!earlier) notes.write(beginning);
-  else {
+  if (earlier) {
     refuseOtherSettings(path, earlier.settings, beginning.settings);
     refuseOtherEngine(path, earlier.environment, beginning.environment);
+    refuseOtherData(path, earlier.environment.dataSha256, beginning.environment.dataSha256);
     sayOtherCommit(path, earlier.environment, beginning.environment, say);
-    notes.write({ ...earlier, settings: beginning.settings });
   }
-  return folderOf(path, { ...(earlier ?? beginning), settings: beginning.settings }, say);
+  // More networks may have brought more data.
+  const { dataSha256 } = beginning.environment;
+  const environment = { ...(earlier ?? beginning).environment, dataSha256 };
+  const current = { settings: beginning.settings, environment };
+  notes.write(current);
+  return folderOf(path, current, say);
+}
+
+/** @param earlier hashes of the data sets that the networks were trained on, between commas. */
+function refuseOtherData(path: string, earlier: string, now: string): void {
+  const known = now.split(', ');
+  if (earlier.split(', ').every((hash) => known.includes(hash))) return;
+  throw new UserError(`${path} was begun with other training data than there are now: ${ANEW}.`);
 }
 
 /**

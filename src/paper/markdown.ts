@@ -65,8 +65,9 @@ export function introduction({ settings, networks }: PaperReport): string {
 export function aboutMetric({ settings }: PaperReport): string {
   return (
     'Metric 2.1 depends on how the network is parametrized: scaling one layer up and the next one down leaves the ' +
-    'function as it is and changes the metric (Dinh et al. 2017). It is found by ten iterations of L-BFGS-B, so ' +
-    `it is a lower bound. Batch norm normalized by ${settings.statistics === 'batch' ? "each evaluation batch's own statistics, of LB's batch size, as the authors' networks did" : 'its running statistics'}.`
+    'function as it is and changes the metric (Dinh et al. 2017). It is found by ten iterations of L-BFGS-B from each ' +
+    'of two starts, so it is a lower bound; paper.json has what each start found, and where they differ a ratio may be ' +
+    `off by as much, which its interval over trials does not hold. Batch norm normalized by ${settings.statistics === 'batch' ? "each evaluation batch's own statistics, of LB's batch size, as the authors' networks did" : 'its running statistics'}.`
   );
 }
 
@@ -101,6 +102,7 @@ export const TRIAL_HEAD = [
   'seed',
   'batch size',
   'epochs',
+  'last loss while training',
   'training loss',
   'distance from start',
   'minutes',
@@ -121,6 +123,7 @@ function trialRow(network: string, run: PaperRun, training: string): string[] {
     String(run.seed),
     String(run.batchSize),
     `${run.epochs}${run.stalled ? '' : ' (the most allowed)'}`,
+    number(run.history.at(-1)?.trainingModeLoss ?? NaN),
     number(run.train.loss),
     number(run.distanceFromStart),
     (run.seconds / 60).toFixed(1),

@@ -110,8 +110,33 @@ export function paperSettingsOf(
     const [issue] = parsed.error.issues;
     throw new UserError(`${flagOf(String(issue.path[0]))}: ${issue.message}.`);
   }
+  const { networks } = parsed.data;
+  if (new Set(networks).size < networks.length) throw new UserError('--networks names one twice.');
+  for (const network of networks) refuseLoneImages(parsed.data, network);
   refuseRemedies(parsed.data);
   return parsed.data;
+}
+
+/** Batch norm has no statistics of one image. */
+function refuseLoneImages(settings: PaperSettings, network: PaperNetwork): void {
+  const { smallBatch, statistics } = settings;
+  const train = trainImagesOf(settings, network);
+  const large = largeBatchOf(settings, network);
+  const batches = [
+    { flag: '--small-batch', images: train, size: smallBatch },
+    { flag: '--large-share', images: train, size: large },
+    ...(statistics === 'batch'
+      ? [{ flag: '--sharpness-images', images: sharpnessImagesOf(settings, network), size: large }]
+      : []),
+  ];
+  for (const { flag, images, size } of batches) {
+    const last = images % Math.min(size, images) || Math.min(size, images);
+    if (last > 1) continue;
+    throw new UserError(
+      `${flag}: batches of ${size} leave one of ${images} images in a batch of its own, which batch norm cannot ` +
+        'normalize: take another number.',
+    );
+  }
 }
 
 function refuseRemedies({ remedies, networks }: PaperSettings): void {
