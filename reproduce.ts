@@ -335,10 +335,12 @@ async function paper(options: PaperOptions): Promise<void> {
       );
     }
     const path = out ?? join('results', `paper-${settings.preset}-seed${seed}`);
-    const load = (dataset: DatasetName, split: Split) =>
+    const read = (dataset: DatasetName, split: Split) =>
       loadDataset(dataset, split, { cache: cacheFolder(), folder: data }, say);
-    const trainingData = [...new Set(settings.networks.map(datasetFor))].map((one) => load(one, 'train'));
-    const dataSha256 = trainingData.map(datasetSha256).join(', ');
+    const train = new Map(settings.networks.map(datasetFor).map((one) => [one, read(one, 'train')]));
+    const load = (dataset: DatasetName, split: Split) =>
+      (split === 'train' && train.get(dataset)) || read(dataset, split);
+    const dataSha256 = [...train.values()].map(datasetSha256).join(', ');
     hold(path);
     const beginning = { settings, environment: environmentOf(compute.info, skipped, dataSha256) };
     const folder = openPaperFolder(path, beginning, { overwrite, say });

@@ -20,6 +20,7 @@ import { permutation, randomStream } from '../src/random';
 import { EVALUATION_BATCH } from '../src/training/evaluate';
 import type { TrainingConfig } from '../src/training/train';
 import type { Message, Task } from './side';
+import { stepSeconds } from './step-seconds';
 
 // This project's side of the benchmark: measures on one engine what it is asked for on stdin.
 
@@ -95,17 +96,9 @@ async function trainingSteps(
   };
   const data = { train: firstImages(train, steps * batch), test: firstImages(train, 1) };
   const trainings = await settled(
-    Array.from({ length: compute.info.workers }, async () => {
-      const seconds: number[] = [];
-      let last = performance.now();
-      const onStep = () => {
-        const now = performance.now();
-        seconds.push((now - last) / 1000);
-        last = now;
-      };
-      await compute.train(architecture, data, config, 0, { onStep });
-      return seconds.slice(steps > 1 ? 1 : 0);
-    }),
+    Array.from({ length: compute.info.workers }, async () =>
+      (await stepSeconds(compute, architecture, data, config)).slice(steps > 1 ? 1 : 0),
+    ),
   );
   return trainings.flat();
 }

@@ -14,6 +14,7 @@ import { lossObjective } from '../src/sharpness/objective';
 import { fullSpace, randomSubspace } from '../src/sharpness/subspace';
 import type { Row } from './side-by-side';
 import { median } from './statistics';
+import { stepSeconds } from './step-seconds';
 
 /** Of the metric and of training, by turns. */
 const TURNS = 3;
@@ -69,14 +70,8 @@ export async function sharpnessRates(name: EngineName): Promise<Row[]> {
 /** Images a second of training steps, the first left out. */
 async function trainingRate(compute: Compute, train: Dataset): Promise<number> {
   const data = { train: firstImages(train, TRAINING_STEPS * BATCH), test: firstImages(train, 1) };
-  const seconds: number[] = [];
-  let last = performance.now();
-  const onStep = () => {
-    const now = performance.now();
-    seconds.push((now - last) / 1000);
-    last = now;
-  };
-  await compute.train(C1, data, { ...paperTrainingConfig(SETTINGS, 'C1', 'LB'), epochs: 1 }, 0, { onStep });
+  const config = { ...paperTrainingConfig(SETTINGS, 'C1', 'LB'), epochs: 1 };
+  const seconds = await stepSeconds(compute, C1, data, config);
   return BATCH / median(seconds.slice(1));
 }
 

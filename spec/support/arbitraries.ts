@@ -15,6 +15,12 @@ export const TINY_VGG: Architecture = {
   ],
 };
 
+/** The same without dropout. */
+export const TINY_VGG_WITHOUT_DROPOUT: Architecture = {
+  ...TINY_VGG,
+  layers: TINY_VGG.layers.map((layer) => ({ ...layer, dropout: 0 })),
+};
+
 /** Any seed that a user may give. */
 export const seeds = fc.integer({ min: 0, max: 2 ** 31 });
 

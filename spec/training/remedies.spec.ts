@@ -14,7 +14,7 @@ import { decodeCheckpoint, encodeCheckpoint } from '../../src/training/checkpoin
 import { optimizerFor, type OptimizerConfig } from '../../src/training/optimizer';
 import { adversarialImages, type DropoutMasks, type Remedies } from '../../src/training/remedies';
 import { trainRegime, trainStep, type TrainingConfig } from '../../src/training/train';
-import { TINY_VGG } from '../support/arbitraries';
+import { TINY_VGG, TINY_VGG_WITHOUT_DROPOUT } from '../support/arbitraries';
 import { specEngine } from '../support/engine';
 import { sampleBatch, sampleImages, softmaxRegression } from '../support/fixtures';
 
@@ -29,10 +29,6 @@ const CONFIG: TrainingConfig = {
   optimizer: { kind: 'adam', weightDecay: 5e-4 },
   augment: true,
   testEvery: 1,
-};
-const WITHOUT_DROPOUT: Architecture = {
-  ...TINY_VGG,
-  layers: TINY_VGG.layers.map((layer) => ({ ...layer, dropout: 0 })),
 };
 const SGD: OptimizerConfig = { kind: 'sgd', momentum: 0, weightDecay: 0 };
 
@@ -98,8 +94,10 @@ describe('conservative training', () => {
     const moves: number[] = [];
     for (const lambda of [0, 1, 5, 20]) {
       const conservative = { lambda, iterations: 5 };
-      const { start, weights } = await steps(WITHOUT_DROPOUT, [sampleBatch(0, 16)], 0.02, { conservative });
-      moves.push(distanceBetween(WITHOUT_DROPOUT, start, weights));
+      const { start, weights } = await steps(TINY_VGG_WITHOUT_DROPOUT, [sampleBatch(0, 16)], 0.02, {
+        conservative,
+      });
+      moves.push(distanceBetween(TINY_VGG_WITHOUT_DROPOUT, start, weights));
     }
     for (let i = 1; i < moves.length; i++) expect(moves[i]).toBeLessThan(0.99 * moves[i - 1]);
   });
@@ -171,8 +169,8 @@ describe('conservative training', () => {
 
   test("reports a batch's loss before its first iteration", async () => {
     const batches = [sampleBatch(0, 16)];
-    const plain = await steps(WITHOUT_DROPOUT, batches, 0.05, {});
-    const three = await steps(WITHOUT_DROPOUT, batches, 0.05, {
+    const plain = await steps(TINY_VGG_WITHOUT_DROPOUT, batches, 0.05, {});
+    const three = await steps(TINY_VGG_WITHOUT_DROPOUT, batches, 0.05, {
       conservative: { lambda: 1e-3, iterations: 3 },
     });
     expect(three.losses).toEqual(plain.losses);
@@ -360,11 +358,11 @@ describe('adversarial training', () => {
 
   test('finds a higher loss, by ε times the sum of the gradient over the pixels to first order', async () => {
     const epsilon = 0.05 / 255;
-    const plain = await steps(WITHOUT_DROPOUT, [batch], 0, {});
-    const both = await steps(WITHOUT_DROPOUT, [batch], 0, { adversarial: { epsilon } });
+    const plain = await steps(TINY_VGG_WITHOUT_DROPOUT, [batch], 0, {});
+    const both = await steps(TINY_VGG_WITHOUT_DROPOUT, [batch], 0, { adversarial: { epsilon } });
     const rise = 2 * (both.losses[0] - plain.losses[0]);
 
-    const network = trainableNetwork(engine, WITHOUT_DROPOUT, plain.start);
+    const network = trainableNetwork(engine, TINY_VGG_WITHOUT_DROPOUT, plain.start);
     const labels = tf.tensor1d(Int32Array.from(batch.labels), 'int32');
     const { imageGradient, gradients, logits } = await network.pass(
       standardize(engine, batch),

@@ -2,13 +2,13 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import type { Engine } from '../../src/engine/engine';
 import { Interrupted, UserError } from '../../src/errors';
-import { initialWeights, isTrainable, tensorSpecs, type Architecture } from '../../src/model/architecture';
+import { initialWeights, isTrainable, tensorSpecs } from '../../src/model/architecture';
 import { trainableNetwork } from '../../src/model/trainable';
 import { randomStream, type RandomStream } from '../../src/random';
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/training/checkpoint';
 import { optimizerFor } from '../../src/training/optimizer';
 import { trainRegime, trainStep, type TrainingConfig } from '../../src/training/train';
-import { TINY_VGG } from '../support/arbitraries';
+import { TINY_VGG, TINY_VGG_WITHOUT_DROPOUT } from '../support/arbitraries';
 import { specEngine } from '../support/engine';
 import { sampleBatch, sampleImages } from '../support/fixtures';
 
@@ -26,10 +26,6 @@ const CONFIG: TrainingConfig = {
 };
 
 const PLAIN = { kind: 'sgd', momentum: 0.9, weightDecay: 0 } as const;
-const WITHOUT_DROPOUT: Architecture = {
-  ...TINY_VGG,
-  layers: TINY_VGG.layers.map((layer) => ({ ...layer, dropout: 0 })),
-};
 
 describe('training', () => {
   let engine: Engine;
@@ -61,7 +57,7 @@ describe('training', () => {
   });
 
   test('ends elsewhere without dropout', async () => {
-    const { weights } = await trainRegime(engine, WITHOUT_DROPOUT, data, CONFIG, 42);
+    const { weights } = await trainRegime(engine, TINY_VGG_WITHOUT_DROPOUT, data, CONFIG, 42);
     expect(weights).not.toEqual((await train()).weights);
   });
 
@@ -85,7 +81,7 @@ describe('training', () => {
       const onStep = ({ epoch, loss }: { epoch: number; loss: number }) =>
         void seen.set(epoch, [...(seen.get(epoch) ?? []), loss]);
       const still = { ...CONFIG, epochs: 2, learningRate: 1e-30, optimizer: PLAIN, augment: false };
-      await trainRegime(engine, WITHOUT_DROPOUT, data, still, seed, { onStep });
+      await trainRegime(engine, TINY_VGG_WITHOUT_DROPOUT, data, still, seed, { onStep });
       return seen;
     };
     const seen = await losses(42);
@@ -95,7 +91,7 @@ describe('training', () => {
 
   test('brings the loss down', async () => {
     const config = { ...CONFIG, epochs: 30, augment: false, testEvery: 30 };
-    const { history } = await trainRegime(engine, WITHOUT_DROPOUT, data, config, 42);
+    const { history } = await trainRegime(engine, TINY_VGG_WITHOUT_DROPOUT, data, config, 42);
     expect(history.at(-1)!.trainingModeLoss).toBeLessThan(0.5 * history[0].trainingModeLoss);
   });
 
@@ -141,7 +137,7 @@ describe('training', () => {
   });
 
   test.each([
-    ['crops and flips', { augment: true }, WITHOUT_DROPOUT],
+    ['crops and flips', { augment: true }, TINY_VGG_WITHOUT_DROPOUT],
     ['drops', { augment: false }, TINY_VGG],
   ])('%s anew in each step', async (_, changes, architecture) => {
     const one = sampleImages();

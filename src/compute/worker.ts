@@ -2,7 +2,7 @@ import { worker, workerEmit } from 'workerpool';
 import { openEngine } from '../engine';
 import type { Engine } from '../engine/engine';
 import { Interrupted } from '../errors';
-import { evaluateImages, type ImageResults } from '../training/evaluate';
+import { evaluateImages, type EvaluationOptions, type ImageResults } from '../training/evaluate';
 import { lossGradient, type LossGradient } from '../training/gradient';
 import { hessianProduct, type HessianProduct } from '../training/hessian';
 import { observedStatistics } from '../training/statistics';
@@ -69,39 +69,41 @@ async function train(task: TrainingTask): Promise<TrainingResult> {
   );
 }
 
-async function evaluate(task: EvaluationTask): Promise<ImageResults> {
+/** Work over the images of a task, which says how far it has come. */
+async function overImages<T>(
+  task: EvaluationTask,
+  work: (engine: Engine, options: EvaluationOptions) => Promise<T>,
+): Promise<T> {
+  const engine = await engineOf(task);
+  const onImages = (images: number) => emit({ kind: 'images', images });
+  return interruptibly(task, (signal) => work(engine, { onImages, signal }));
+}
+
+function evaluate(task: EvaluationTask): Promise<ImageResults> {
   const { architecture, weights, dataset } = task;
-  const engine = await engineOf(task);
-  const onImages = (images: number) => emit({ kind: 'images', images });
-  return interruptibly(task, (signal) =>
-    evaluateImages(engine, architecture, weights, dataset, { onImages, signal }),
+  return overImages(task, (engine, options) =>
+    evaluateImages(engine, architecture, weights, dataset, options),
   );
 }
 
-async function gradient(task: GradientTask): Promise<LossGradient> {
+function gradient(task: GradientTask): Promise<LossGradient> {
   const { architecture, weights, dataset, statistics, batchSize } = task;
-  const engine = await engineOf(task);
-  const onImages = (images: number) => emit({ kind: 'images', images });
-  return interruptibly(task, (signal) =>
-    lossGradient(engine, architecture, weights, dataset, { statistics, batchSize, onImages, signal }),
+  return overImages(task, (engine, options) =>
+    lossGradient(engine, architecture, weights, dataset, { statistics, batchSize, ...options }),
   );
 }
 
-async function hessian(task: HessianTask): Promise<HessianProduct> {
+function hessian(task: HessianTask): Promise<HessianProduct> {
   const { architecture, weights, dataset, direction, batchSize } = task;
-  const engine = await engineOf(task);
-  const onImages = (images: number) => emit({ kind: 'images', images });
-  return interruptibly(task, (signal) =>
-    hessianProduct(engine, architecture, weights, dataset, direction, { batchSize, onImages, signal }),
+  return overImages(task, (engine, options) =>
+    hessianProduct(engine, architecture, weights, dataset, direction, { batchSize, ...options }),
   );
 }
 
-async function statistics(task: StatisticsTask): Promise<Weights> {
+function statistics(task: StatisticsTask): Promise<Weights> {
   const { architecture, weights, dataset, batchSize } = task;
-  const engine = await engineOf(task);
-  const onImages = (images: number) => emit({ kind: 'images', images });
-  return interruptibly(task, (signal) =>
-    observedStatistics(engine, architecture, weights, dataset, { batchSize, onImages, signal }),
+  return overImages(task, (engine, options) =>
+    observedStatistics(engine, architecture, weights, dataset, { batchSize, ...options }),
   );
 }
 

@@ -3,7 +3,7 @@ import { pool, type Pool } from 'workerpool';
 import { imagesBetween, type Dataset } from '../data/dataset';
 import type { EngineInfo } from '../engine/engine';
 import { Interrupted, messageOf, UserError } from '../errors';
-import { EVALUATION_BATCH, type ImageResults } from '../training/evaluate';
+import { EVALUATION_BATCH, type EvaluationOptions, type ImageResults } from '../training/evaluate';
 import type { LossGradient } from '../training/gradient';
 import type { HessianProduct } from '../training/hessian';
 import { withoutLoneImage, withStatistics } from '../training/statistics';
@@ -21,6 +21,9 @@ import type {
   TrainingTask,
 } from './tasks';
 
+/** What worker.ts does. */
+type TaskName = 'train' | 'evaluate' | 'gradient' | 'hessian' | 'statistics';
+
 /** In worker threads, each with an engine of its own: trainings side by side, evaluations shared among them. */
 export function inWorkers(info: EngineInfo, cache: string): Compute {
   const workers = pool(join(__dirname, 'worker.ts'), {
@@ -35,6 +38,29 @@ export function inWorkers(info: EngineInfo, cache: string): Compute {
     stop: new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)),
   });
 
+  /**
+   * Has the parts of a data set done by all workers.
+   *
+   * @returns a result a part, and its share of the images, 1 in all.
+   */
+  async function overParts<Result>(
+    name: TaskName,
+    taskOf: (part: Dataset) => EvaluationTask,
+    dataset: Dataset,
+    batchSize: number,
+    { onImages, signal }: EvaluationOptions,
+  ): Promise<{ results: Result[]; shares: number[] }> {
+    const parts = partsOf(share(dataset), info.workers, batchSize);
+    const results = await settled(
+      parts.map((part) =>
+        perform<Result>(workers, name, taskOf(part), signal, async (event) => {
+          if (event.kind === 'images') onImages?.(event.images);
+        }),
+      ),
+    );
+    return { results, shares: parts.map(({ count }) => count / dataset.count) };
+  }
+
   return {
     info,
 
@@ -48,15 +74,14 @@ export function inWorkers(info: EngineInfo, cache: string): Compute {
       });
     },
 
-    async evaluateImages(architecture, weights, dataset, { onImages, signal } = {}) {
-      const results = await settled(
-        partsOf(share(dataset), info.workers, EVALUATION_BATCH).map((part) => {
-          const task: EvaluationTask = { ...setting(), architecture, weights, dataset: part };
-          return perform<ImageResults>(workers, 'evaluate', task, signal, async (event) => {
-            if (event.kind === 'images') onImages?.(event.images);
-          });
-        }),
-      );
+    async evaluateImages(architecture, weights, dataset, options = {}) {
+      const task = (part: Dataset): EvaluationTask => ({
+        ...setting(),
+        architecture,
+        weights,
+        dataset: part,
+      });
+      const { results } = await overParts<ImageResults>('evaluate', task, dataset, EVALUATION_BATCH, options);
       const losses = new Float32Array(dataset.count);
       const correct = new Uint8Array(dataset.count);
       let from = 0;
@@ -68,62 +93,56 @@ export function inWorkers(info: EngineInfo, cache: string): Compute {
       return { losses, correct };
     },
 
-    async lossGradient(architecture, weights, dataset, { statistics, batchSize, onImages, signal }) {
-      const parts = partsOf(share(dataset), info.workers, batchSize);
-      const results = await settled(
-        parts.map((part) => {
-          const task: GradientTask = {
-            ...setting(),
-            architecture,
-            weights,
-            dataset: part,
-            statistics,
-            batchSize,
-          };
-          return perform<LossGradient>(workers, 'gradient', task, signal, async (event) => {
-            if (event.kind === 'images') onImages?.(event.images);
-          });
-        }),
+    async lossGradient(architecture, weights, dataset, { statistics, batchSize, ...options }) {
+      const task = (part: Dataset): GradientTask => ({
+        ...setting(),
+        architecture,
+        weights,
+        dataset: part,
+        statistics,
+        batchSize,
+      });
+      const { results, shares } = await overParts<LossGradient>(
+        'gradient',
+        task,
+        dataset,
+        batchSize,
+        options,
       );
-      const shares = parts.map(({ count }) => count / dataset.count);
       return meanGradient(results, shares);
     },
 
-    async hessianProduct(architecture, weights, dataset, direction, { batchSize, onImages, signal }) {
-      const parts = partsOf(share(dataset), info.workers, batchSize);
-      const results = await settled(
-        parts.map((part) => {
-          const task: HessianTask = {
-            ...setting(),
-            architecture,
-            weights,
-            dataset: part,
-            direction,
-            batchSize,
-          };
-          return perform<HessianProduct>(workers, 'hessian', task, signal, async (event) => {
-            if (event.kind === 'images') onImages?.(event.images);
-          });
-        }),
+    async hessianProduct(architecture, weights, dataset, direction, { batchSize, ...options }) {
+      const task = (part: Dataset): HessianTask => ({
+        ...setting(),
+        architecture,
+        weights,
+        dataset: part,
+        direction,
+        batchSize,
+      });
+      const { results, shares } = await overParts<HessianProduct>(
+        'hessian',
+        task,
+        dataset,
+        batchSize,
+        options,
       );
-      const shares = parts.map(({ count }) => count / dataset.count);
       const products = results.map(({ product }) => product);
       return { ...meanGradient(results, shares), product: weightedSum(products, shares) };
     },
 
-    async batchStatistics(architecture, weights, dataset, { batchSize, onImages, signal }) {
-      const parts = partsOf(share(withoutLoneImage(dataset, batchSize)), info.workers, batchSize);
-      const results = await settled(
-        parts.map((part) => {
-          const task: StatisticsTask = { ...setting(), architecture, weights, dataset: part, batchSize };
-          return perform<Weights>(workers, 'statistics', task, signal, async (event) => {
-            if (event.kind === 'images') onImages?.(event.images);
-          });
-        }),
-      );
+    async batchStatistics(architecture, weights, dataset, { batchSize, ...options }) {
+      const task = (part: Dataset): StatisticsTask => ({
+        ...setting(),
+        architecture,
+        weights,
+        dataset: part,
+        batchSize,
+      });
+      const whole = withoutLoneImage(dataset, batchSize);
       // No batch knows of the others, so the mean over all is that over the parts, weighted by images.
-      const images = parts.reduce((sum, { count }) => sum + count, 0);
-      const shares = parts.map(({ count }) => count / images);
+      const { results, shares } = await overParts<Weights>('statistics', task, whole, batchSize, options);
       return withStatistics(weights, weightedSum(results, shares));
     },
 
@@ -152,8 +171,8 @@ function meanGradient(parts: readonly LossGradient[], shares: readonly number[])
  */
 async function perform<Result>(
   workers: Pool,
-  name: 'train' | 'evaluate' | 'gradient' | 'hessian' | 'statistics',
-  task: TrainingTask | EvaluationTask | GradientTask | HessianTask | StatisticsTask,
+  name: TaskName,
+  task: TrainingTask | EvaluationTask,
   signal: AbortSignal | undefined,
   listen: (event: TaskEvent) => Promise<void>,
 ): Promise<Result> {

@@ -65,7 +65,7 @@ async function runTrial(
     // The networks of the paper have no running statistics: those that training has left behind are those of
     // its last few batches, and where there are few steps an epoch, of weights that have moved on.
     const weights = await compute.batchStatistics(architecture, trained, data.train, {
-      batchSize: Math.max(2, largeBatchOf(settings, network)),
+      batchSize: largeBatchOf(settings, network),
       signal: context.signal,
     });
     await evaluateBoth(context, training, architecture, data, weights);
@@ -181,8 +181,7 @@ async function plotTrial(
     await parametricPlot(compute, architectureOf(network), data, weights, missing, {
       path,
       statistics: plotStatistics,
-      // One image has no variance.
-      batchSize: Math.max(2, largeBatchOf(settings, network)),
+      batchSize: largeBatchOf(settings, network),
       onPoint(point) {
         done.push(point);
         stored.write(done);

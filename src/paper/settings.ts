@@ -74,7 +74,6 @@ export const paperSettingsSchema = z.object({
 export type PaperSettings = z.infer<typeof paperSettingsSchema>;
 
 const COMMON = {
-  networks: ['C1'],
   seeds: 5,
   largeShare: 0.1,
   learningRate: 1e-3,

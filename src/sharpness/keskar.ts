@@ -1,6 +1,6 @@
 import { minimizeInBox } from '../optimize/lbfgsb';
 import type { RandomStream } from '../random';
-import { standardDeviation } from '../verdict/interval';
+import { meanOf } from './estimate';
 import type { Objective } from './objective';
 import type { Subspace } from './subspace';
 
@@ -80,12 +80,11 @@ export async function keskarSharpness(
   for (const z of start) all.push(await maximize(z));
   const best = all.reduce((one, other) => (other.maximum > one.maximum ? other : one));
   const { batchLosses: highest } = await evaluate(best.maximizer, unused);
-  const rises = highest.map((value, batch) => value - batchLosses[batch]);
-  const error = standardDeviation(rises) / Math.sqrt(rises.length);
+  const rise = meanOf(highest.map((value, batch) => value - batchLosses[batch]));
   const sharpnessOf = (maximum: number) => (100 * Math.max(0, maximum - loss)) / (1 + loss);
   return {
     sharpness: sharpnessOf(best.maximum),
-    standardError: (100 * error) / (1 + loss),
+    standardError: (100 * rise.standardError) / (1 + loss),
     loss,
     maximum: best.maximum,
     fromCentre: sharpnessOf(fromCentre.maximum),
