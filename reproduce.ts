@@ -172,6 +172,17 @@ function commandLine(): Command {
       `what LB is also trained with, of ${REMEDIES.join(', ')} (default: none)`,
       names(),
     )
+    .option(
+      '--batch-sizes <list>',
+      'what the first trial is also trained with, for Figure 4, such as 16,64,256 (default: none)',
+      numbers(),
+    )
+    .option(
+      '--snapshot-epochs <list>',
+      'after how many epochs SB and LB of the first trial are also measured, and LB begins where SB is, for ' +
+        'Figures 2, 5 and 6, such as 1,2,4,8,16,32 (default: none)',
+      numbers(),
+    )
     .option('--out <dir>', 'where the results go (default: results/paper-<preset>-seed<seed>)')
     .option('--data <dir>', "the folder of CIFAR-100's train.bin and test.bin, for C3 and C4")
     .option('--overwrite', 'forget what an earlier run left in the output folder')

@@ -11,7 +11,9 @@ import { readWeights } from '../../src/model/safetensors';
 import type { PaperContext } from '../../src/paper/context';
 import { runPaper } from '../../src/paper/experiment';
 import { paperTraining } from '../../src/paper/trainings';
-import { epochsFigure, figuresOf, parametricFigure } from '../../src/paper/figures';
+import { figuresOf } from '../../src/paper/figures/all';
+import { epochsFigure } from '../../src/paper/figures/epochs';
+import { parametricFigure } from '../../src/paper/figures/parametric';
 import { openPaperFolder } from '../../src/paper/folder';
 import { paperHtml } from '../../src/paper/html';
 import { judgePaper } from '../../src/paper/judge';
@@ -127,6 +129,14 @@ describe("the experiment's parametric plots", () => {
 
 describe('a folder that was begun without the settings of the plots', () => {
   const path = join(root, 'earlier');
+  const FURTHER = [
+    'C1-figure4-batchsize.png',
+    'C1-B64-seed42.safetensors',
+    'C1-SB-epoch16-seed-3.safetensors',
+    'C1-LB-warm16-seed42.safetensors',
+    'C1-LB-seed42-half.safetensors',
+    'C1-LB-adversarial-seed42.safetensors',
+  ];
   const beginWith = (settings: object) => {
     mkdirSync(join(path, 'checkpoints'), { recursive: true });
     const beginning = { settings, environment: ENVIRONMENT };
@@ -148,7 +158,13 @@ describe('a folder that was begun without the settings of the plots', () => {
 
   test('loses its pictures and its page, and nothing else, where it is overwritten', () => {
     const write = resultWriter(path);
-    const names = ['C1-figure3-parametric.png', 'C2-figure2-accuracy.png', 'paper.html', 'mine.png'];
+    const names = [
+      'C1-figure3-parametric.png',
+      'C2-figure2-accuracy.png',
+      'paper.html',
+      'mine.png',
+      ...FURTHER,
+    ];
     for (const name of names) write(name, 'x');
     openPaperFolder(
       path,
@@ -232,7 +248,10 @@ describe('the figures', () => {
   });
 
   test('are Figure 2 alone where no plot is done', () => {
-    const report = { settings, networks: [{ ...network, plots: [] }] } as unknown as PaperReport;
+    const report = {
+      settings,
+      networks: [{ ...network, plots: [], snapshots: [], batchSizes: [], warmStarts: [] }],
+    } as unknown as PaperReport;
     expect(figuresOf(report).map(({ id }) => id)).toEqual(['C1-figure2']);
   });
 });

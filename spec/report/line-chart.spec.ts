@@ -108,9 +108,9 @@ describe('the layout of a chart with two axes', () => {
           expect(y).toBeLessThan(bottom);
         });
         for (const value of accuracies) {
-          expect(panel.right.place(2 * value)).toBeGreaterThan(top);
-          expect(panel.right.place(2 * value)).toBeLessThan(bottom);
-          expect(panel.right.place(2 * value + 1)).toBeLessThan(panel.right.place(2 * value));
+          expect(panel.right!.place(2 * value)).toBeGreaterThan(top);
+          expect(panel.right!.place(2 * value)).toBeLessThan(bottom);
+          expect(panel.right!.place(2 * value + 1)).toBeLessThan(panel.right!.place(2 * value));
         }
       }),
       { numRuns: 30 },
@@ -123,7 +123,7 @@ describe('the layout of a chart with two axes', () => {
     );
     const ends = (ticks: readonly { readonly value: number }[]) => [ticks[0].value, ticks.at(-1)!.value];
     expect(ends(panel.yTicks)).toEqual([0, 3]);
-    expect(ends(panel.right.ticks)).toEqual([0, 100]);
+    expect(ends(panel.right!.ticks)).toEqual([0, 100]);
   });
 
   test('names the marked values of x at their ticks', () => {
@@ -163,6 +163,128 @@ describe('the layout of a chart with two axes', () => {
   });
 });
 
+describe('the layout of a chart with logarithmic axes', () => {
+  const decades = fc.double({ min: -6, max: 3, noNaN: true }).map((exponent) => 10 ** exponent);
+  const logarithmic = (lines: readonly ChartLine[], changes: Partial<LineChart> = {}) =>
+    chartOf(lines, {
+      xScale: 'log',
+      left: { label: 'loss (nats)', scale: 'log', holds: [] },
+      right: { label: 'sharpness', scale: 'log', holds: [] },
+      ...changes,
+    });
+
+  test('has equal ratios at equal distances, on each axis, all inside the panel', () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(decades, { minLength: 3, maxLength: 9 }),
+        fc.array(decades, { minLength: 9, maxLength: 9 }),
+        (some, values) => {
+          const xs = [...some].sort((one, other) => one - other);
+          const ys = values.slice(0, xs.length);
+          const chart = logarithmic([
+            line({ xs, ys }),
+            line({ side: 'right', xs, ys: ys.map((y) => 7 * y) }),
+          ]);
+          const { panel } = layoutLines(chart, SIZE);
+          const { box } = panel;
+          const distance = (place: (value: number) => number, from: number, to: number) =>
+            (place(to) - place(from)) / Math.log(to / from);
+          const axes = [
+            { place: (value: number) => panel.place(value, ys[0]).x, values: xs },
+            { place: (value: number) => panel.place(xs[0], value).y, values: ys },
+            { place: panel.right!.place, values: ys.map((y) => 7 * y) },
+          ];
+          for (const { place, values: own } of axes) {
+            for (const value of own) {
+              expect(distance(place, value, 2 * value)).toBeCloseTo(distance(place, 1, 10), 6);
+            }
+          }
+          xs.forEach((x, i) => {
+            const at = panel.place(x, ys[i]);
+            for (const y of [at.y, panel.right!.place(7 * ys[i])]) {
+              expect(y).toBeGreaterThan(box.y);
+              expect(y).toBeLessThan(box.y + box.height);
+            }
+            expect(at.x).toBeGreaterThan(box.x);
+            expect(at.x).toBeLessThan(box.x + box.width);
+          });
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  test('marks whole values, such as batch sizes, where they are, and names those that have names', () => {
+    const xs = [16, 26, 64, 500, 1000];
+    const chart = logarithmic([line({ xs, ys: xs })], {
+      marks: [
+        { x: 26, name: 'SB' },
+        { x: 500, name: 'LB' },
+      ],
+    });
+    const labels = ['16', '26 = SB', '64', '500 = LB', '1000'];
+    expect(layoutLines(chart).panel.xTicks.map(({ label }) => label)).toEqual(labels);
+    expect(lineFigure('C1-figure4', chart).layout.xaxis).toMatchObject({
+      type: 'log',
+      tickvals: xs,
+      ticktext: ['16', '26<br>SB', '64', '500<br>LB', '1000'],
+    });
+  });
+
+  test('marks no whole value so near to another that their labels would run into one another, named ones first', () => {
+    const labelsOf = (xs: number[], marks: LineChart['marks'] = []) =>
+      layoutLines(logarithmic([line({ xs, ys: xs })], { marks })).panel.xTicks.map(({ label }) => label);
+    expect(labelsOf([1, 2, 4, 40, 44])).toEqual(['1', '2', '4', '40']);
+    expect(labelsOf([1, 2, 4, 40, 44], [{ x: 44, name: 'LB' }])).toEqual(['1', '2', '4', '44 = LB']);
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 2, maxLength: 60 }), (xs) => {
+        const { panel } = layoutLines(logarithmic([line({ xs, ys: xs })]));
+        const places = panel.xTicks.map(({ value }) => panel.place(value, 1).x);
+        places.slice(1).forEach((x, i) => expect(x - places[i]).toBeGreaterThan(40));
+        for (const { value } of panel.xTicks) expect(xs).toContain(value);
+      }),
+    );
+  });
+
+  test('has no place for 0 or less', () => {
+    const chart = logarithmic([line({ ys: [1, 0, -1, 2, NaN, 3, 4], xs: [1, 2, 3, 4, 5, 6, 7] })]);
+    const { panel } = layoutLines(chart);
+    expect([1, 0, -1, NaN].map((y) => Number.isFinite(panel.place(1, y).y))).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
+    expect(paintLines(chart, SIZE).width).toBe(SIZE.width);
+  });
+
+  test('has small marks between the powers of ten', () => {
+    const { minor } = layoutLines(logarithmic([line({ ys: [1e-3, 1, 1, 1, 1, 1, 1e3] })])).panel;
+    expect(minor).toContain(0.02);
+    expect(layoutLines(chartOf([line({})])).panel.minor).toEqual([]);
+  });
+
+  test('comes of lines without a value too', () => {
+    expect(paintLines(logarithmic([line({ ys: XS.map(() => 0) })]), SIZE).width).toBe(SIZE.width);
+    expect(paintLines(logarithmic([line({ xs: [], ys: [] })]), SIZE).width).toBe(SIZE.width);
+  });
+});
+
+describe('a chart with one axis of y', () => {
+  const chart = chartOf([line({})], { right: undefined });
+
+  test('gives the room of the other to the panel', () => {
+    const { panel } = layoutLines(chart);
+    expect(panel.right).toBeUndefined();
+    expect(panel.box.width).toBeGreaterThan(layoutLines(chartOf([line({})])).panel.box.width + 90);
+    expect(paintLines(chart, SIZE).width).toBe(SIZE.width);
+  });
+
+  test('has one on the page too', () => {
+    expect(lineFigure('C1-figure6', chart).layout.yaxis2).toBeUndefined();
+  });
+});
+
 describe('the picture of a chart with two axes', () => {
   test('is a PNG, the same byte for byte for the same input, on white', async () => {
     const chart = chartOf([line({})]);
@@ -184,8 +306,8 @@ describe('the picture of a chart with two axes', () => {
     const { x, y } = panel.place(0.25, 2);
     const [small, large] = [hasColour(chart, SMALL_BATCH_COLOUR), hasColour(chart, LARGE_BATCH_COLOUR)];
     expect(small({ x, y })).toBe(true);
-    expect(large({ x, y: panel.right.place(75) })).toBe(true);
-    expect(small({ x, y: panel.right.place(75) })).toBe(false);
+    expect(large({ x, y: panel.right!.place(75) })).toBe(true);
+    expect(small({ x, y: panel.right!.place(75) })).toBe(false);
   });
 
   test('breaks a dashed line again and again, and a solid one never', () => {
@@ -209,7 +331,7 @@ describe('the picture of a chart with two axes', () => {
         const chart = chartOf([line({ side, ys: XS.map((x) => (x === 0.5 ? missing : 50)) })]);
         const { panel } = layoutLines(chart, SIZE);
         const isDrawn = hasColour(chart, SMALL_BATCH_COLOUR);
-        const y = side === 'left' ? panel.place(0, 50).y : panel.right.place(50);
+        const y = side === 'left' ? panel.place(0, 50).y : panel.right!.place(50);
         const at = (x: number) => isDrawn({ x: panel.place(x, 1).x, y });
         expect([at(-0.25), at(0.25), at(0.75), at(1.25)]).toEqual([true, false, false, true]);
       }
@@ -261,6 +383,13 @@ describe('the chart for the page', () => {
     expect(data.map((trace) => (trace.line as { dash: string }).dash)).toEqual(['solid', 'dash']);
     expect(layout.yaxis2).toMatchObject({ overlaying: 'y', side: 'right', range: [-3, 103] });
     expect(choices.map(({ name }) => name)).toEqual(['axis']);
+    const logarithmic = lineFigure('C1-figure4', {
+      ...chart,
+      left: { ...chart.left, scale: 'log', holds: [] },
+    });
+    expect(logarithmic.choices).toEqual([]);
+    expect(logarithmic.layout.yaxis).toMatchObject({ type: 'log' });
+    expect(logarithmic.layout.yaxis).not.toHaveProperty('rangemode');
     const marked = lineFigure('C1-figure3', { ...chart, marks: [{ x: 1, name: 'LB' }] });
     expect(marked.layout.xaxis).toMatchObject({
       tickvals: XS,

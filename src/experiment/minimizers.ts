@@ -10,7 +10,7 @@ import { randomStream } from '../random';
 import { sha256 } from '../sha256';
 import { summarize } from '../training/evaluate';
 import type { Regime } from '../training/regime';
-import type { TrainingConfig } from '../training/train';
+import type { TrainingConfig, TrainingState } from '../training/train';
 import type { ExperimentContext } from './context';
 import type { RunFolder, TrainedRun } from './run-folder';
 import { guarded } from './stored';
@@ -30,6 +30,12 @@ export interface Training {
   readonly label: string;
   readonly seed: number;
   readonly config: TrainingConfig;
+  /** Where it begins; drawn from the seed unless told. */
+  readonly start?: Weights;
+  /** The same training with fewer epochs, whose last checkpoint it goes on from where that is still there. */
+  readonly goesOnFrom?: string;
+  /** Whether its last checkpoint stays, for a training that goes on from it. */
+  readonly keepsCheckpoint?: boolean;
 }
 
 const REGIME_NAME: Readonly<Record<Regime, string>> = { SB: 'small_batch', LB: 'large_batch' };
@@ -81,14 +87,15 @@ function labelled({ seeds }: Settings, base: string, seed: number): string {
  */
 export async function findMinimizer(context: TrainingContext, training: Training): Promise<Weights> {
   const { compute, architecture, data, folder, progress, signal } = context;
-  const { name, label, seed, config } = training;
+  const { name, label, seed, config, keepsCheckpoint = false } = training;
+  const start = training.start ?? initialWeights(architecture, randomStream(seed, 'weights'));
   const finished = folder.run(name).read();
   if (finished && 'train' in finished) {
     return storedWeights(folder.weightsFile(name), finished, architecture);
   }
 
   const checkpoint = folder.checkpoint(name);
-  const resumed = checkpoint.read();
+  const resumed = lastState(folder, training);
   if (resumed) progress.say(`${label}: going on after ${where(resumed, config)}.`);
   const stretch = progress.begin(
     `${label} training, batch size ${config.batchSize}`,
@@ -112,7 +119,7 @@ export async function findMinimizer(context: TrainingContext, training: Training
       },
       onInterrupt: (state) => checkpoint.write(state),
     },
-    resumed,
+    resumed ?? (training.start && beginningAt(training.start)),
   );
   const result = await underWay.catch((error: unknown) => {
     throw error instanceof OutOfDeviceMemory ? exhausted(config.batchSize) : error;
@@ -122,17 +129,13 @@ export async function findMinimizer(context: TrainingContext, training: Training
   const run: TrainedRun = {
     train: summarize(await compute.evaluateImages(architecture, result.weights, data.train, { signal })),
     test: result.history.at(-1)!.test!,
-    distanceFromStart: distanceBetween(
-      architecture,
-      result.weights,
-      initialWeights(architecture, randomStream(seed, 'weights')),
-    ),
+    distanceFromStart: distanceBetween(architecture, result.weights, start),
     weightsSha256: guarded(folder.path, () => writeWeights(folder.weightsFile(name), result.weights)),
     seconds: result.seconds,
     history: [...result.history],
   };
   folder.run(name).write(run);
-  checkpoint.remove();
+  if (!keepsCheckpoint) checkpoint.remove();
   progress.say(
     `${label}: training loss ${run.train.loss.toPrecision(3)}, accuracy ${(100 * run.train.accuracy).toFixed(2)}%; ` +
       `test accuracy ${(100 * run.test.accuracy).toFixed(2)}%; ${duration(run.seconds)}.`,
@@ -140,16 +143,30 @@ export async function findMinimizer(context: TrainingContext, training: Training
   return result.weights;
 }
 
+/** Where a training stands that is not finished. */
+function lastState(
+  { checkpoint }: Pick<RunFolder, 'checkpoint'>,
+  { name, goesOnFrom }: Training,
+): TrainingState | undefined {
+  return checkpoint(name).read() ?? (goesOnFrom ? checkpoint(goesOnFrom).read() : undefined);
+}
+
 /** Images that a training still has to see, epoch after epoch. */
 export function imagesToTrain(
   trainSize: number,
   folder: Pick<RunFolder, 'run' | 'checkpoint'>,
-  { name, config }: Training,
+  training: Training,
 ): number {
+  const { name, config } = training;
   if (folder.run(name).read()) return 0;
-  const resumed = folder.checkpoint(name).read();
+  const resumed = lastState(folder, training);
   const done = resumed ? resumed.history.length * trainSize + resumed.stepsDone * config.batchSize : 0;
   return config.epochs * trainSize - done;
+}
+
+/** A training before its first step, at these weights. */
+function beginningAt(weights: Weights): TrainingState {
+  return { weights, optimizer: new Map(), history: [], stepsDone: 0, lossSum: 0, seconds: 0 };
 }
 
 function where(

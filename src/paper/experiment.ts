@@ -1,42 +1,31 @@
 import type { Compute } from '../compute/compute';
 import { settled } from '../compute/settled';
 import { firstImages, type Dataset, type Split } from '../data/dataset';
-import { findMinimizer, type Training } from '../experiment/minimizers';
 import { imagesOfPoint, parametricPlot, PATHS } from '../landscape/parametric';
-import { parameterCount, type Architecture } from '../model/architecture';
 import type { PaperNetwork } from '../model/networks';
 import type { Weights } from '../model/weights';
-import { randomStream } from '../random';
-import { keskarSharpness } from '../sharpness/keskar';
-import { lossObjective } from '../sharpness/objective';
-import { fullSpace, randomSubspace, type Subspace } from '../sharpness/subspace';
 import { REGIMES, type Regime } from '../training/regime';
-import { summarize } from '../training/evaluate';
 import { pairTests } from '../verdict/generalization';
 import type { PaperContext } from './context';
+import { areFiguresTrained, trainForFigures } from './figure-trainings';
 import type { PaperFolder } from './folder';
+import { isMeasured, measureSharpness, type Where } from './metric';
+import { paperMinimizer, type Minimizer } from './minimizers';
 import { measureOthers } from './others';
 import { paperTraining, trainingName } from './trainings';
-import { EPSILONS, SPACES, type Space } from './published';
-import {
-  datasetFor,
-  largeBatchOf,
-  sharpnessImagesOf,
-  trainImagesOf,
-  trialsOf,
-  type Remedy,
-} from './settings';
+import { EPSILONS, SPACES } from './published';
+import { datasetFor, largeBatchOf, trainImagesOf, trialsOf, type Remedy } from './settings';
 
-/** Where a training of a trial ended. */
-interface Minimizer {
-  readonly training: Training;
-  readonly weights: Weights;
-}
+/** Where the tables have figures. */
+const EVERYWHERE: readonly Where[] = SPACES.flatMap((space) =>
+  EPSILONS.map((epsilon) => ({ space, epsilon })),
+);
 
 /**
  * The paper's experiment: for each network and trial trains SB and LB, and LB with each remedy, from the same initial
  * weights, tests all, and measures how sharp the minimizers are in the full space and in a random subspace, the same
- * for all; in the first trial, too, what lies between SB and LB. What the folder holds already is not done again.
+ * for all; in the first trial, too, what lies between SB and LB, and what the figures want beside them. What the folder
+ * holds already is not done again.
  *
  * @throws UserError if a training diverges or data is missing; Interrupted where the signal says so.
  */
@@ -59,18 +48,8 @@ async function runTrial(
   if (isTrialDone(context, network, seed)) return;
   const { compute, settings, folder } = context;
   const architecture = context.architectureOf(network);
-  const find = async (regime: Regime, remedy?: Remedy): Promise<Minimizer> => {
-    const training = paperTraining(settings, network, regime, seed, remedy);
-    const trained = await findMinimizer({ ...context, architecture, data }, training);
-    // The networks of the paper have no running statistics: those that training has left behind are those of
-    // its last few batches, and where there are few steps an epoch, of weights that have moved on.
-    const weights = await compute.batchStatistics(architecture, trained, data.train, {
-      batchSize: largeBatchOf(settings, network),
-      signal: context.signal,
-    });
-    await evaluateBoth(context, training, architecture, data, weights);
-    return { training, weights };
-  };
+  const find = (regime: Regime, remedy?: Remedy) =>
+    paperMinimizer(context, network, data, paperTraining(settings, network, regime, seed, remedy));
   const remedies = settings.remedies.map((remedy) => () => find('LB', remedy));
   const minimizers = await allOf(compute, [() => find('SB'), () => find('LB'), ...remedies]);
   const [SB, LB, ...remedied] = minimizers;
@@ -85,47 +64,32 @@ async function runTrial(
   for (const [index, remedy] of settings.remedies.entries()) {
     await pair(folder.pairedTest(network, seed, remedy), remedied[index], LB);
   }
-  await measureTrial(context, network, data.train, seed, minimizers);
+  await measureSharpness(context, network, data.train, seed, minimizers, EVERYWHERE);
   if (seed !== settings.seed) return;
   const ends = { SB: SB.weights, LB: LB.weights };
   await measureOthers(context, network, data, ends);
   await plotTrial(context, network, data, ends);
+  await trainForFigures(context, network, data);
 }
 
 /** Whether the folder holds all of a trial, so that not even batch statistics need to be computed. */
-function isTrialDone({ settings, folder }: PaperContext, network: PaperNetwork, seed: number): boolean {
+function isTrialDone(context: PaperContext, network: PaperNetwork, seed: number): boolean {
+  const { settings, folder } = context;
   const { remedies } = settings;
   const name = (regime: Regime, remedy?: Remedy) => trainingName(network, regime, seed, remedy);
   const trainings = [name('SB'), name('LB'), ...remedies.map((remedy) => name('LB', remedy))];
   const pairs = [folder.pairedTest(network, seed)].concat(
     remedies.map((remedy) => folder.pairedTest(network, seed, remedy)),
   );
-  const isMeasured = (training: string) =>
-    folder.evaluation(training).read() !== undefined &&
-    folder.sharpness(training).read()?.length === SPACES.length * EPSILONS.length;
   const ofFirstTrial = () =>
     PATHS.every((path) => folder.plot(network, path).read()?.length === settings.plotAlphas.length) &&
-    REGIMES.every((regime) => folder.others(name(regime)).read() !== undefined);
+    REGIMES.every((regime) => folder.others(name(regime)).read() !== undefined) &&
+    areFiguresTrained(context, network);
   return (
-    trainings.every(isMeasured) &&
+    trainings.every((training) => isMeasured(context, training, EVERYWHERE)) &&
     pairs.every((pair) => pair.read() !== undefined) &&
     (seed !== settings.seed || ofFirstTrial())
   );
-}
-
-/** How a minimizer does on its training images and on the test set, unless the folder knows. */
-async function evaluateBoth(
-  { compute, folder, signal }: PaperContext,
-  { name }: Training,
-  architecture: Architecture,
-  data: Readonly<Record<Split, Dataset>>,
-  weights: Weights,
-): Promise<void> {
-  const stored = folder.evaluation(name);
-  if (stored.read()) return;
-  const of = async (split: Split) =>
-    summarize(await compute.evaluateImages(architecture, weights, data[split], { signal }));
-  stored.write({ train: await of('train'), test: await of('test') });
 }
 
 /** Side by side where there are engines for it, else one after the other, so that one alone is left half done. */
@@ -134,33 +98,6 @@ async function allOf<T>({ info }: Compute, jobs: readonly (() => Promise<T>)[]):
   const done: T[] = [];
   for (const job of jobs) done.push(await job());
   return done;
-}
-
-/** Measures what the folder lacks, a space at a time, so that a subspace's large matrix is made once. */
-async function measureTrial(
-  context: PaperContext,
-  network: PaperNetwork,
-  train: Dataset,
-  seed: number,
-  minimizers: readonly Minimizer[],
-): Promise<void> {
-  const { folder } = context;
-  for (const space of SPACES) {
-    let subspace: Subspace | undefined;
-    for (const minimizer of minimizers) {
-      const stored = folder.sharpness(minimizer.training.name);
-      for (const epsilon of EPSILONS) {
-        const done = stored.read() ?? [];
-        if (done.some((one) => one.space === space && one.epsilon === epsilon)) continue;
-        subspace ??= subspaceOf(context, network, space, seed);
-        const begun = performance.now();
-        const where = { space, subspace, epsilon };
-        const measured = await measure(context, network, train, minimizer, where);
-        const seconds = (performance.now() - begun) / 1000;
-        stored.write([...done, { space, epsilon, ...measured, seconds }]);
-      }
-    }
-  }
 }
 
 /** Loss and accuracy on both paths from SB to LB: the points that the folder lacks. */
@@ -193,42 +130,3 @@ async function plotTrial(
     stretch.end();
   }
 }
-
-function subspaceOf(
-  { architectureOf, settings: { dimension, orthonormal } }: PaperContext,
-  network: PaperNetwork,
-  space: Space,
-  seed: number,
-): Subspace {
-  const size = parameterCount(architectureOf(network));
-  return space === 'full'
-    ? fullSpace(size)
-    : randomSubspace(size, dimension, randomStream(seed, 'subspace', network), { orthonormal });
-}
-
-async function measure(
-  { compute, architectureOf, settings, progress, signal }: PaperContext,
-  network: PaperNetwork,
-  train: Dataset,
-  { training: { label: whose, seed }, weights }: Minimizer,
-  where: { readonly space: Space; readonly subspace: Subspace; readonly epsilon: number },
-) {
-  const { space, subspace, epsilon } = where;
-  const images = firstImages(train, sharpnessImagesOf(settings, network));
-  const label = `${whose}, sharpness in the ${space === 'full' ? 'full space' : 'subspace'}, ε = ${epsilon}`;
-  const stretch = progress.begin(label, USUAL_EVALUATIONS * images.count);
-  const objective = lossObjective(compute, architectureOf(network), weights, images, {
-    statistics: settings.statistics,
-    batchSize: Math.min(images.count, largeBatchOf(settings, network)),
-    onImages: stretch.advance,
-    signal,
-  });
-  const random = randomStream(seed, 'box', network, space, epsilon);
-  const { maximizer: _, ...measured } = await keskarSharpness(objective, subspace, epsilon, random);
-  stretch.end();
-  progress.say(`${label}: ${measured.sharpness.toPrecision(3)}`);
-  return measured;
-}
-
-/** Two maximizations of ten iterations; the progress display counts by them. */
-const USUAL_EVALUATIONS = 26;

@@ -173,12 +173,21 @@ function folderOf(path: string, beginning: PaperBeginning, say: (line: string) =
   };
 }
 
-/** An experiment may grow by more of these. */
+/** An experiment may grow by more of these, and by more seeds. */
+const GROWING: ReadonlySet<keyof PaperSettings> = new Set([
+  'networks',
+  'remedies',
+  'batchSizes',
+  'snapshotEpochs',
+]);
+
 function refuseOtherSettings(path: string, earlier: PaperSettings, now: PaperSettings): void {
   const other = (Object.keys(now) as (keyof PaperSettings)[]).find((key) => {
     if (key === 'seeds') return now.seeds < earlier.seeds;
-    if (key === 'networks') return !earlier.networks.every((network) => now.networks.includes(network));
-    if (key === 'remedies') return !earlier.remedies.every((remedy) => now.remedies.includes(remedy));
+    if (GROWING.has(key)) {
+      const [before, after] = [earlier[key], now[key]] as (readonly unknown[])[];
+      return !before.every((one) => after.includes(one));
+    }
     return JSON.stringify(earlier[key]) !== JSON.stringify(now[key]);
   });
   if (!other) return;
@@ -188,7 +197,8 @@ function refuseOtherSettings(path: string, earlier: PaperSettings, now: PaperSet
 }
 
 const RESULTS = ['paper.json', 'paper.md', 'paper.html', 'checkpoints'];
-const OF_A_NETWORK = /^(F|C)\d-((SB|LB)(-[a-z]+)?-seed-?\d+(-half)?\.safetensors|figure\d-[a-z]+\.png)$/;
+const OF_A_NETWORK =
+  /^(F|C)\d-((SB|LB|B\d+)(-[a-z]+\d*)?-seed-?\d+(-half)?\.safetensors|figure\d-[a-z]+\.png)$/;
 
 /** Removes what this program writes, and nothing else. */
 function forget(path: string): void {

@@ -1,7 +1,7 @@
 import { lineFigure } from '../report/html/line-figure';
 import { pageHtml } from '../report/html/report-html';
 import type { PageDocument, Section } from '../report/section';
-import { figuresOf } from './figures';
+import { figuresOf } from './figures/all';
 import { REMEDIES_TITLE } from './judge';
 import {
   aboutMetric,

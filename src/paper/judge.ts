@@ -1,3 +1,4 @@
+import type { Training } from '../experiment/minimizers';
 import { required, trainedRun } from '../experiment/stored-results';
 import { PATHS } from '../landscape/parametric';
 import type { PaperNetwork } from '../model/networks';
@@ -8,11 +9,20 @@ import { comparableTrainingLoss } from '../verdict/comparable';
 import { generalisesWorse, moreTestImagesRight } from '../verdict/generalization';
 import { smallBatchGoesFarther } from '../verdict/minimizer';
 import { largerForLb, ratioOf, type LargerWords } from '../verdict/ratio';
-import { paperTraining } from './trainings';
+import { snapshotTrainings } from './figure-trainings';
 import type { PaperFolder } from './folder';
+import { batchSizeTraining, paperTraining, warmTraining } from './trainings';
 import { EPSILONS, SPACES, type Space } from './published';
-import type { NetworkReport, PaperReport, PaperRun, PlotReport, RemedyReport } from './report';
+import type {
+  NetworkReport,
+  PaperReport,
+  PaperRun,
+  PlotReport,
+  RemedyReport,
+  TrainingReport,
+} from './report';
 import {
+  otherBatchSizes,
   paperCommandOf,
   sharpnessImagesOf,
   trainImagesOf,
@@ -76,6 +86,28 @@ function networkReport(folder: PaperFolder, network: PaperNetwork): NetworkRepor
       return measured ? [{ regime, ...measured }] : [];
     }),
     plots: plotReports(folder, network),
+    ...figureTrainings(folder, network),
+  };
+}
+
+/** What was trained for Figures 2, 4, 5 and 6. */
+function figureTrainings(
+  folder: PaperFolder,
+  network: PaperNetwork,
+): Pick<NetworkReport, 'batchSizes' | 'snapshots' | 'warmStarts'> {
+  const { settings } = folder.beginning;
+  const along = (regime: Regime) => snapshotTrainings({ settings, folder }, network, regime);
+  return {
+    batchSizes: otherBatchSizes(settings, network).map((size) =>
+      trainingReport(folder, batchSizeTraining(settings, network, size)),
+    ),
+    snapshots: REGIMES.flatMap((regime) =>
+      along(regime).map(({ training }) => ({ regime, ...trainingReport(folder, training) })),
+    ),
+    warmStarts: along('SB').map(({ epochs }) => ({
+      warmEpochs: epochs,
+      ...trainingReport(folder, warmTraining(settings, network, epochs)),
+    })),
   };
 }
 
@@ -97,12 +129,14 @@ function runReport(
   remedy?: Remedy,
 ): PaperRun {
   const training = paperTraining(folder.beginning.settings, network, regime, seed, remedy);
+  return { regime, seed, ...trainingReport(folder, training) };
+}
+
+function trainingReport(folder: PaperFolder, training: Training): TrainingReport {
   const { batchSize, stopping } = training.config;
   const run = trainedRun(folder, training);
   const losses = run.history.map(({ trainingModeLoss }) => trainingModeLoss);
   return {
-    regime,
-    seed,
     batchSize,
     epochs: run.history.length,
     stalled: stopping !== undefined && hasStalled(losses, stopping),
@@ -117,8 +151,8 @@ function whereOf(space: Space, epsilon: number): string {
   return `${space === 'full' ? 'the full space' : 'a random subspace'}, ε = ${epsilon}`;
 }
 
-/** φ of a run in a space and box. */
-export function sharpnessIn({ sharpness }: PaperRun, space: Space, epsilon: number): number {
+/** φ of a minimizer in a space and box. */
+export function sharpnessIn({ sharpness }: TrainingReport, space: Space, epsilon: number): number {
   return required(sharpness.find((one) => one.space === space && one.epsilon === epsilon)).sharpness;
 }
 

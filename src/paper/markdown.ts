@@ -1,7 +1,7 @@
 import { listed, number, percent } from '../report/text';
 import { REGIMES, type Regime } from '../training/regime';
 import { meanInterval, standardDeviation } from '../verdict/interval';
-import { figuresOf } from './figures';
+import { figuresOf } from './figures/all';
 import { REMEDIES_TITLE, sharpnessIn } from './judge';
 import { PHASES } from './folder';
 import { EPSILONS, PUBLISHED, SPACES, type Space } from './published';

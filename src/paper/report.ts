@@ -7,9 +7,8 @@ import { REGIMES } from '../training/regime';
 import { otherMeasuresSchema, plotPointSchema, sharpnessSchema } from './folder';
 import { paperSettingsSchema, REMEDIES } from './settings';
 
-const runSchema = z.object({
-  regime: z.enum(REGIMES),
-  seed: z.number().int(),
+/** What every training of the experiment has. */
+const trainingSchema = z.object({
   batchSize: z.number().int(),
   epochs: z.number().int(),
   stalled: z.boolean().describe('whether training ended because the loss had ceased to improve'),
@@ -21,6 +20,8 @@ const runSchema = z.object({
   weightsSha256: z.string(),
   seconds: z.number(),
 });
+
+const runSchema = trainingSchema.extend({ regime: z.enum(REGIMES), seed: z.number().int() });
 
 const plotSchema = z.object({
   path: z.enum(PATHS),
@@ -43,6 +44,19 @@ const networkSchema = z.object({
     .describe('of the first trial; none where they were not measured'),
   claims: z.array(claimSchema),
   plots: z.array(plotSchema).describe('the parametric plots that are done'),
+  batchSizes: z
+    .array(trainingSchema)
+    .describe("the first trial with other batch sizes than SB's and LB's, the smallest first"),
+  snapshots: z
+    .array(trainingSchema.extend({ regime: z.enum(REGIMES) }))
+    .describe(
+      'the first epochs of the first trial, for each number of them that is asked for and was reached',
+    ),
+  warmStarts: z
+    .array(
+      trainingSchema.extend({ warmEpochs: z.number().int().describe('of SB, at whose weights it began') }),
+    )
+    .describe('the first trial of LB from where SB was'),
 });
 
 /** What paper.json holds; what is not known or not finite is null there. */
@@ -57,3 +71,4 @@ export type NetworkReport = PaperReport['networks'][number];
 export type RemedyReport = z.output<typeof remedySchema>;
 export type PlotReport = z.output<typeof plotSchema>;
 export type PaperRun = NetworkReport['runs'][number];
+export type TrainingReport = z.output<typeof trainingSchema>;

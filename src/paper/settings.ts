@@ -70,6 +70,10 @@ export const paperSettingsSchema = z.object({
   plotStatistics: z.enum(PLOT_STATISTICS).default('recomputed'),
   /** LB is also trained with each of these. */
   remedies: z.array(z.enum(REMEDIES)).default([]),
+  /** What the first trial is also trained with, for Figure 4. */
+  batchSizes: z.array(z.number().int().min(2).max(60_000)).default([]),
+  /** After how many epochs the first trial's SB and LB are also measured, and LB begins where SB is, for Figures 2, 5 and 6. */
+  snapshotEpochs: z.array(z.number().int().min(1)).default([]),
 });
 export type PaperSettings = z.infer<typeof paperSettingsSchema>;
 
@@ -113,6 +117,7 @@ export function paperSettingsOf(
   if (new Set(networks).size < networks.length) throw new UserError('--networks names one twice.');
   for (const network of networks) refuseLoneImages(parsed.data, network);
   refuseRemedies(parsed.data);
+  refuseFigures(parsed.data);
   return parsed.data;
 }
 
@@ -124,6 +129,7 @@ function refuseLoneImages(settings: PaperSettings, network: PaperNetwork): void 
   const batches = [
     { flag: '--small-batch', images: train, size: smallBatch },
     { flag: '--large-share', images: train, size: large },
+    ...settings.batchSizes.map((size) => ({ flag: '--batch-sizes', images: train, size })),
     ...(statistics === 'batch'
       ? [{ flag: '--sharpness-images', images: sharpnessImagesOf(settings, network), size: large }]
       : []),
@@ -146,6 +152,21 @@ function refuseRemedies({ remedies, networks }: PaperSettings): void {
       `--remedies augmentation flips images left to right, and a flipped digit is no digit: leave out ${ofDigits} or ` +
         'augmentation.',
     );
+  }
+}
+
+function refuseFigures(settings: PaperSettings): void {
+  const { batchSizes, snapshotEpochs, epochs, networks } = settings;
+  if (new Set(batchSizes).size < batchSizes.length) throw new UserError('--batch-sizes names one twice.');
+  if (new Set(snapshotEpochs).size < snapshotEpochs.length) {
+    throw new UserError('--snapshot-epochs names one twice.');
+  }
+  const late = snapshotEpochs.find((one) => one > epochs);
+  if (late) throw new UserError(`--snapshot-epochs: ${late} is more than the ${epochs} of --epochs.`);
+  for (const network of networks) {
+    const images = trainImagesOf(settings, network);
+    const large = batchSizes.find((size) => size > images);
+    if (large) throw new UserError(`--batch-sizes: ${large} is more than the ${images} training images.`);
   }
 }
 
@@ -200,6 +221,17 @@ export function paperTrainingConfig(
     testEvery: 5,
     ...(remedy && REMEDY_CHANGES[remedy]),
   };
+}
+
+/** The batch sizes that are neither SB's nor LB's, which are trained anyway; the smallest first. */
+export function otherBatchSizes(settings: PaperSettings, network: PaperNetwork): number[] {
+  const own = [settings.smallBatch, largeBatchOf(settings, network)];
+  return settings.batchSizes.filter((size) => !own.includes(size)).sort((one, other) => one - other);
+}
+
+/** The epochs at which a training that took so many is also looked at, in order; its end is looked at anyway. */
+export function snapshotsWithin({ snapshotEpochs }: PaperSettings, epochs: number): number[] {
+  return snapshotEpochs.filter((one) => one < epochs).sort((one, other) => one - other);
 }
 
 /** The command that runs the experiment of these settings. */

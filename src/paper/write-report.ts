@@ -1,6 +1,6 @@
 import type { ResultWriter } from '../experiment/stored';
 import { drawLines } from '../report/line-chart';
-import { figuresOf } from './figures';
+import { figuresOf } from './figures/all';
 import { paperHtml } from './html';
 import { paperMarkdown } from './markdown';
 import type { PaperReport } from './report';

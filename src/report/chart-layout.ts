@@ -196,6 +196,7 @@ export function isDrawable(loss: number | null): loss is number {
   return loss !== null && Math.abs(loss) < EXTREME;
 }
 
-function isPositive(loss: number | null): loss is number {
+/** Whether a value has a place on a logarithmic axis. */
+export function isPositive(loss: number | null): loss is number {
   return isDrawable(loss) && loss > 1 / EXTREME;
 }

@@ -5,19 +5,23 @@ import {
   frameOfOne,
   INSET,
   isDrawable,
+  isPositive,
   linearScale,
-  type Box,
+  logScale,
+  minorValues,
   type Frame,
   type Panel,
   type Size,
 } from './chart-layout';
 import { blankSheet, drawAxes, drawLegend, drawLine, drawTitles, encode } from './chart-parts';
-import { linearAxis, type Axis } from './ticks';
+import { linearAxis, logAxis, type Axis } from './ticks';
 
 // Lines over a common x, on one axis of y or on two: what a picture and a page draw alike.
 
 /** What a line's colour stands for. */
-export type Hue = 'sb' | 'lb' | 'loss' | 'accuracy';
+export type Hue = 'sb' | 'lb' | 'loss' | 'accuracy' | 'sharpness';
+
+export type Scale = 'linear' | 'log';
 
 export interface ChartLine {
   readonly label: string;
@@ -25,7 +29,7 @@ export interface ChartLine {
   readonly dashed: boolean;
   readonly side: 'left' | 'right';
   readonly xs: readonly number[];
-  /** One an x; one that is not finite leaves a gap. */
+  /** One an x; one that is not finite, or not positive on a logarithmic axis, leaves a gap. */
   readonly ys: readonly number[];
 }
 
@@ -34,6 +38,8 @@ export interface ChartSide {
   readonly label: string;
   /** Of its words, where all of its lines have one. */
   readonly hue?: Hue;
+  /** Linear unless told. */
+  readonly scale?: Scale;
   /** Values that are on the axis, whatever is drawn. */
   readonly holds: readonly number[];
 }
@@ -42,8 +48,10 @@ export interface LineChart {
   readonly title: string;
   readonly subtitle: string;
   readonly xLabel: string;
+  /** Linear unless told. */
+  readonly xScale?: Scale;
   readonly left: ChartSide;
-  readonly right: ChartSide;
+  readonly right?: ChartSide;
   /** What some values of x are called: they have a stronger line. */
   readonly marks: readonly { readonly x: number; readonly name: string }[];
   /** In the order of the legend. */
@@ -55,17 +63,27 @@ const COLOURS: Readonly<Record<Hue, string>> = {
   lb: LARGE_BATCH_COLOUR,
   loss: '#542788',
   accuracy: '#b35806',
+  sharpness: '#1b7837',
 };
 
 /** Discs and hollow squares, so that lines are told apart without colour. */
-const MARKERS: Readonly<Record<Hue, number>> = { sb: 0, lb: 1, loss: 0, accuracy: 1 };
+const MARKERS: Readonly<Record<Hue, number>> = {
+  sb: 0,
+  lb: 1,
+  loss: 0,
+  accuracy: 1,
+  sharpness: 2,
+};
 
 const MOST_INTERVALS = { x: 6, y: 7 };
+
+/** Whole values nearer to another than this share of a logarithmic axis are not marked. */
+const TOO_NEAR = 0.05;
 
 /** Units from marker to marker at least. */
 const APART = 40;
 
-/** Draws a chart of lines as a PNG. Both axes of y are linear. The same input gives the same bytes. */
+/** Draws a chart of lines as a PNG. The same input gives the same bytes. */
 export async function drawLines(chart: LineChart, size: Size = DEFAULT_SIZE): Promise<Buffer> {
   return encode(paintLines(chart, size));
 }
@@ -79,20 +97,21 @@ export function paintLines(chart: LineChart, size: Size = DEFAULT_SIZE): Bitmap 
     colour: COLOURS[line.hue],
     marker: MARKERS[line.hue],
   }));
+  const { left, right } = chart;
   drawTitles(sheet, chart);
-  drawLegend(sheet, lines, hasGap(chart) ? 'gap: not finite' : '', { bands: false });
+  drawLegend(sheet, lines, noteOn(chart), { bands: false });
   drawAxes(sheet, panel, {
     xLabel: chart.xLabel,
-    yLabel: chart.left.label,
-    yColour: chart.left.hue && COLOURS[chart.left.hue],
-    rightLabel: chart.right.label,
-    rightColour: chart.right.hue && COLOURS[chart.right.hue],
+    yLabel: left.label,
+    yColour: left.hue && COLOURS[left.hue],
+    rightLabel: right?.label,
+    rightColour: right?.hue && COLOURS[right.hue],
   });
   // The first comes last, above the others.
   for (const { xs, ys, side, colour, marker, dashed } of [...lines].reverse()) {
     const points = xs.map((x, i) => {
-      if (side === 'left' || !isDrawable(ys[i])) return panel.place(x, ys[i]);
-      return { x: panel.place(x, null).x, y: panel.right.place(ys[i]) };
+      const onLeft = panel.place(x, ys[i]);
+      return side === 'right' && panel.right ? { ...onLeft, y: panel.right.place(ys[i]) } : onLeft;
     });
     drawLine(sheet, points, colour, marker, { dashed, apart: APART });
   }
@@ -100,19 +119,22 @@ export function paintLines(chart: LineChart, size: Size = DEFAULT_SIZE): Bitmap 
 }
 
 /** Where everything of a chart of lines lies. */
-export function layoutLines(
-  { lines, marks, left, right }: LineChart,
-  size: Size = DEFAULT_SIZE,
-): { frame: Frame; panel: Panel & Required<Pick<Panel, 'right'>> } {
-  const { frame, box } = frameOfOne(size);
-  const x = axisOfX([...lines.flatMap(({ xs }) => xs), ...marks.map((mark) => mark.x)]);
-  const valuesOn = (side: ChartLine['side']) =>
-    lines.filter((line) => line.side === side).flatMap(({ ys }) => ys);
-  const y = axisOver([...left.holds, ...valuesOn('left')], MOST_INTERVALS.y);
-  const second = axisOver([...right.holds, ...valuesOn('right')], MOST_INTERVALS.y);
+export function layoutLines(chart: LineChart, size: Size = DEFAULT_SIZE): { frame: Frame; panel: Panel } {
+  const { lines, marks, left, right, xScale = 'linear' } = chart;
+  const { frame, box } = frameOfOne(size, right ? undefined : 2 * INSET);
   const inset = INSET * frame.unit;
-  const across = linearScale(x, [box.x + inset, box.x + box.width - inset]);
-  const up = linearScale(y, heightOf(box, inset));
+  const upwards = [box.y + box.height - inset, box.y + inset] as const;
+  const marked = marks.map((mark) => mark.x);
+  const x = axisOfX([...marked, ...lines.flatMap(({ xs }) => xs)], xScale);
+  const across = scaleOf(xScale)(x, [box.x + inset, box.x + box.width - inset]);
+  const sideOf = (side: ChartLine['side'], { holds, scale = 'linear' }: ChartSide) => {
+    const values = lines.filter((line) => line.side === side).flatMap(({ ys }) => ys);
+    const axis = axisOver([...holds, ...values], MOST_INTERVALS.y, scale);
+    const place = scaleOf(scale)(axis, upwards);
+    return { axis, scale, place: (value: number | null) => (hasPlace(value, scale) ? place(value) : NaN) };
+  };
+  const first = sideOf('left', left);
+  const second = right && sideOf('right', right);
   return {
     frame,
     panel: {
@@ -122,34 +144,55 @@ export function layoutLines(
         const mark = marks.find((one) => one.x === value);
         return { value, label: mark ? `${label} = ${mark.name}` : label };
       }),
-      yTicks: y.ticks,
-      minor: [],
-      marked: marks.map((mark) => mark.x),
-      right: { ticks: second.ticks, place: linearScale(second, heightOf(box, inset)) },
-      place: (at, value) => ({ x: across(at), y: isDrawable(value) ? up(value) : NaN }),
+      yTicks: first.axis.ticks,
+      minor: first.scale === 'log' ? minorValues(first.axis) : [],
+      marked,
+      ...(second && { right: { ticks: second.axis.ticks, place: second.place } }),
+      place: (at, value) => ({ x: across(at), y: first.place(value) }),
     },
   };
 }
 
-function heightOf(box: Box, inset: number): readonly [number, number] {
-  return [box.y + box.height - inset, box.y + inset];
+function scaleOf(scale: Scale): typeof linearScale {
+  return scale === 'log' ? logScale : linearScale;
 }
 
-/** Values that are all whole, such as epochs, are marked at whole ones. */
-function axisOfX(values: readonly number[]): Axis {
-  const whole = values.every(Number.isInteger);
+function hasPlace(value: number | null, scale: Scale): value is number {
+  return scale === 'log' ? isPositive(value) : isDrawable(value);
+}
+
+/**
+ * Values that are all whole, such as epochs, are marked at whole ones, and on a logarithmic axis where they are.
+ *
+ * @param values those whose marks must not be left out first.
+ */
+function axisOfX(values: readonly number[], scale: Scale): Axis {
+  const whole = values.length > 0 && values.every(Number.isInteger);
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  return axisOver(values, whole ? Math.max(1, Math.min(MOST_INTERVALS.x, high - low)) : MOST_INTERVALS.x);
+  if (scale === 'log' && whole && low > 0 && high > low) {
+    const kept: number[] = [];
+    const isNear = (one: number, other: number) =>
+      Math.abs(Math.log(one / other)) < TOO_NEAR * Math.log(high / low);
+    for (const value of values) if (!kept.some((one) => isNear(value, one))) kept.push(value);
+    const ticks = kept.sort((one, other) => one - other);
+    return { low, high, ticks: ticks.map((value) => ({ value, label: String(value) })) };
+  }
+  const intervals = whole ? Math.max(1, Math.min(MOST_INTERVALS.x, high - low)) : MOST_INTERVALS.x;
+  return axisOver(values, intervals, scale);
 }
 
-/** A linear axis over all values that have a place on one. */
-function axisOver(values: readonly number[], intervals: number): Axis {
-  const drawable = values.filter(isDrawable);
-  const low = drawable.length > 0 ? drawable.reduce((a, b) => Math.min(a, b)) : 0;
+/** An axis over all values that have a place on one. */
+function axisOver(values: readonly number[], intervals: number, scale: Scale): Axis {
+  const drawable = values.filter((value) => hasPlace(value, scale));
+  const lowest = scale === 'log' ? 0.1 : 0;
+  const low = drawable.length > 0 ? drawable.reduce((a, b) => Math.min(a, b)) : lowest;
   const high = drawable.reduce((a, b) => Math.max(a, b), low);
-  return linearAxis(low, high > low ? high : low + 1, intervals);
+  return scale === 'log' ? logAxis(low, high) : linearAxis(low, high > low ? high : low + 1, intervals);
 }
 
-function hasGap({ lines }: LineChart): boolean {
-  return lines.some(({ ys }) => !ys.every(isDrawable));
+function noteOn({ lines, left, right }: LineChart): string {
+  const scaleAt = { left: left.scale, right: right?.scale };
+  const gaps = lines.flatMap(({ ys, side }) => ys.filter((y) => !hasPlace(y, scaleAt[side] ?? 'linear')));
+  if (gaps.length === 0) return '';
+  return gaps.some(isDrawable) ? 'gap: 0 or not finite' : 'gap: not finite';
 }

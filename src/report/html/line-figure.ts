@@ -7,18 +7,20 @@ const SYMBOLS: Readonly<Record<Hue, string>> = {
   lb: 'square-open',
   loss: 'circle',
   accuracy: 'square-open',
+  sharpness: 'diamond',
 };
 
-/** A chart of lines for Plotly, whose left axis the reader may make logarithmic. */
+/** A chart of lines for Plotly, whose left axis the reader may make logarithmic where it is not so already. */
 export function lineFigure(id: string, chart: LineChart): Chart {
-  const { title, xLabel, left, right, marks, lines } = chart;
+  const { title, xLabel, xScale, left, right, marks, lines } = chart;
+  const ticked = marks.length > 0 || xScale === 'log';
   return {
     id,
     label: title,
-    choices: [axisChoice()],
+    choices: left.scale === 'log' ? [] : [axisChoice()],
     data: lines.map(({ label, hue, dashed, side, xs, ys }): Trace => {
       const colour = `var(--${hue})`;
-      const words = (side === 'left' ? left : right).label;
+      const words = (side === 'right' && right ? right : left).label;
       return {
         meta: {},
         type: 'scatter',
@@ -36,17 +38,19 @@ export function lineFigure(id: string, chart: LineChart): Chart {
     }),
     layout: {
       ...layoutOf(xLabel, left.label),
-      ...(marks.length > 0 && { xaxis: { ...axis(xLabel), ...namedTicks(chart) } }),
-      yaxis: { ...coloured(left), rangemode: 'tozero' },
-      yaxis2: {
-        ...coloured(right),
-        overlaying: 'y',
-        side: 'right',
-        // At round values, not at the left axis's heights.
-        tickmode: 'auto',
-        showgrid: false,
-        zeroline: false,
-      },
+      ...(ticked && { xaxis: { ...axis(xLabel), type: xScale ?? 'linear', ...namedTicks(chart) } }),
+      yaxis: { ...coloured(left), ...(left.holds.includes(0) && { rangemode: 'tozero' }) },
+      ...(right && {
+        yaxis2: {
+          ...coloured(right),
+          overlaying: 'y',
+          side: 'right',
+          // At round values, not at the left axis's heights.
+          tickmode: 'auto',
+          showgrid: false,
+          zeroline: false,
+        },
+      }),
       shapes: marks.map(({ x }) => ({
         type: 'line',
         yref: 'paper',
@@ -75,11 +79,12 @@ function namedTicks(chart: LineChart): Readonly<Record<string, unknown>> {
   };
 }
 
-function coloured({ label, hue, holds }: ChartSide): Readonly<Record<string, unknown>> {
+function coloured({ label, hue, scale = 'linear', holds }: ChartSide): Readonly<Record<string, unknown>> {
   return {
     ...axis(label),
+    type: scale,
     ...(hue && { title: { text: label, font: { color: `var(--${hue})` } } }),
-    ...(holds.length > 1 && { range: padded(Math.min(...holds), Math.max(...holds)) }),
+    ...(scale === 'linear' && holds.length > 1 && { range: padded(Math.min(...holds), Math.max(...holds)) }),
   };
 }
 
