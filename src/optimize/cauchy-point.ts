@@ -1,3 +1,4 @@
+import { bendsOf, takeBend } from './bends';
 import { clamp, type Box } from './box';
 import { dot, project, rowOf, timesMiddle, type LimitedMemory } from './limited-memory';
 
@@ -27,99 +28,105 @@ export function findCauchyPoint(
   x: Float64Array,
   gradient: Float64Array,
   memory: LimitedMemory,
-  { point, bound, displacement, direction, times, order }: CauchyBuffers,
+  buffers: CauchyBuffers,
 ): void {
+  if (memory.size === 0) {
+    // A model without pairs has its minimum at one time in all variables, however the path bends.
+    stepBy(1 / memory.theta, box, x, gradient, buffers);
+    return;
+  }
+  const slope = beginPath(box, x, gradient, buffers);
+  const time = followPath(slope, box, x, gradient, memory, buffers);
   const { lower, upper } = box;
-  const { size, theta } = memory;
-  let waiting = 0;
-  let first = Infinity;
+  const { point, bound } = buffers;
+  for (let i = 0; i < x.length; i++) {
+    const g = gradient[i];
+    if (bound[i] === 0) point[i] = clamp(x[i] - time * g, lower[i], upper[i]);
+    else point[i] = g > 0 ? lower[i] : g < 0 ? upper[i] : x[i];
+  }
+}
+
+/** Where the path is at a time. */
+function stepBy(
+  time: number,
+  { lower, upper }: Box,
+  x: Float64Array,
+  gradient: Float64Array,
+  { point, bound }: CauchyBuffers,
+): void {
+  for (let i = 0; i < x.length; i++) {
+    const g = gradient[i];
+    const target = x[i] - time * g;
+    // A slope of 0 pushes against either bound.
+    const meets = (g >= 0 && target <= lower[i]) || (g <= 0 && target >= upper[i]);
+    bound[i] = meets ? 1 : 0;
+    point[i] = clamp(target, lower[i], upper[i]);
+  }
+}
+
+/** Writes which way each variable goes and for how long; gives the slope of the model there. */
+function beginPath(
+  { lower, upper }: Box,
+  x: Float64Array,
+  gradient: Float64Array,
+  { bound, direction, times }: CauchyBuffers,
+): number {
   let slope = 0;
   for (let i = 0; i < x.length; i++) {
     const d = -gradient[i];
     const room = d < 0 ? x[i] - lower[i] : upper[i] - x[i];
-    // At a bound, and pushed against it; a slope of 0 pushes too.
-    const stays = (d <= 0 && x[i] <= lower[i]) || (d >= 0 && x[i] >= upper[i]);
+    // A slope of 0 pushes against either bound.
+    const stays = room <= 0 || (d === 0 && x[i] <= lower[i]);
     bound[i] = stays ? 1 : 0;
-    point[i] = x[i];
-    if (stays || d === 0) {
-      direction[i] = 0;
-      continue;
-    }
-    direction[i] = d;
-    slope -= d * d;
-    times[i] = room / Math.abs(d);
-    if (times[i] < Infinity) {
-      order[waiting++] = i;
-      if (times[i] < first) first = times[i];
-    }
+    direction[i] = stays ? 0 : d;
+    times[i] = stays ? Infinity : room / Math.abs(d);
+    if (!stays) slope -= d * d;
   }
+  return slope;
+}
 
+/** Follows the path from bend to bend; gives the time of the first minimum. */
+function followPath(
+  slopeAtStart: number,
+  { lower, upper }: Box,
+  x: Float64Array,
+  gradient: Float64Array,
+  memory: LimitedMemory,
+  { bound, displacement, direction, times, order }: CauchyBuffers,
+): number {
+  const { size, theta } = memory;
   displacement.fill(0);
-  const modelCurvature = -theta * slope;
-  let curvature = modelCurvature;
+  const modelCurvature = -theta * slopeAtStart;
   // p = Wᵀd; the others are one row of W, and a product with M.
   const p = new Float64Array(2 * size);
   const row = new Float64Array(2 * size);
   const product = new Float64Array(2 * size);
-  if (size > 0) {
-    project(memory, direction, p);
-    timesMiddle(memory, p, product);
-    curvature -= dot(product, p);
-  }
-
+  project(memory, direction, p);
+  timesMiddle(memory, p, product);
+  let slope = slopeAtStart;
+  let curvature = modelCurvature - dot(product, p);
   let toMinimum = -slope / curvature;
   let time = 0;
-  // Where the minimum comes before the first bound, nothing needs sorting.
-  if (toMinimum >= first) buildHeap(order, waiting, times);
-  while (waiting > 0 && toMinimum >= times[order[0]] - time) {
-    const i = order[0];
+  const bends = bendsOf(times, order);
+  for (;;) {
+    const i = takeBend(bends, time + toMinimum);
+    if (i < 0) break;
     const span = times[i] - time;
     time = times[i];
-    order[0] = order[--waiting];
-    siftDown(order, waiting, times, 0);
-
-    const d = direction[i];
-    direction[i] = 0;
     bound[i] = 1;
-    point[i] = d > 0 ? upper[i] : lower[i];
-    const gone = point[i] - x[i];
-    slope += span * curvature + d * d - theta * d * gone;
-    curvature -= theta * d * d;
-    if (size > 0) {
-      for (let k = 0; k < 2 * size; k++) displacement[k] += span * p[k];
-      rowOf(memory, i, row);
-      timesMiddle(memory, row, product);
-      slope += d * dot(product, displacement);
-      curvature += 2 * d * dot(product, p) - d * d * dot(product, row);
-      for (let k = 0; k < 2 * size; k++) p[k] -= d * row[k];
-    }
+    const d = -gradient[i];
+    const gone = (d > 0 ? upper[i] : lower[i]) - x[i];
+    rowOf(memory, i, row);
+    timesMiddle(memory, row, product);
+    for (let k = 0; k < 2 * size; k++) displacement[k] += span * p[k];
+    slope += span * curvature + d * d - theta * d * gone + d * dot(product, displacement);
+    curvature += 2 * d * dot(product, p) - d * d * dot(product, row) - theta * d * d;
+    for (let k = 0; k < 2 * size; k++) p[k] -= d * row[k];
     // Rounding must not make the model unbounded.
     curvature = Math.max(Number.EPSILON * modelCurvature, curvature);
     toMinimum = -slope / curvature;
   }
-
   const rest = toMinimum > 0 ? toMinimum : 0;
   for (let k = 0; k < 2 * size; k++) displacement[k] += rest * p[k];
-  for (let i = 0; i < x.length; i++) {
-    if (direction[i] !== 0) point[i] = clamp(x[i] + (time + rest) * direction[i], lower[i], upper[i]);
-  }
-}
-
-/** Orders indices so that none has a greater key than its two children have, and the least comes first. */
-function buildHeap(order: Int32Array, count: number, keys: Float64Array): void {
-  for (let i = (count >> 1) - 1; i >= 0; i--) siftDown(order, count, keys, i);
-}
-
-function siftDown(order: Int32Array, count: number, keys: Float64Array, from: number): void {
-  const index = order[from];
-  let at = from;
-  for (;;) {
-    let child = 2 * at + 1;
-    if (child >= count) break;
-    if (child + 1 < count && keys[order[child + 1]] < keys[order[child]]) child++;
-    if (keys[order[child]] >= keys[index]) break;
-    order[at] = order[child];
-    at = child;
-  }
-  order[at] = index;
+  return time + rest;
 }
