@@ -131,6 +131,59 @@ describe('the sharpness of Metric 2.1', () => {
     );
   });
 
+  test('has the standard error of what its maximizer adds to each batch’s loss', async () => {
+    await fc.assert(
+      fc.asyncProperty(bowls, fc.boolean(), async ({ size, seed, minimizer, curvatures, loss }, isHill) => {
+        // Two batches that rise unequally.
+        const [one, other] = [1, 3].map((share) =>
+          bowl(
+            minimizer,
+            curvatures.map((h) => (isHill ? -share : share) * h),
+            loss * share,
+          ),
+        );
+        const both = bowl(
+          minimizer,
+          curvatures.map((h) => (isHill ? -2 : 2) * h),
+          loss * 2,
+        );
+        const unused = new Float64Array(size);
+        const batchLossesAt = (x: Float64Array) =>
+          Promise.all([one, other].map(async (batch) => (await batch.evaluate(x, unused)).loss));
+        const objective: Objective = {
+          ...both,
+          evaluate: async (x, gradient) => ({
+            loss: (await both.evaluate(x, gradient)).loss,
+            batchLosses: await batchLossesAt(x),
+          }),
+        };
+        const result = await keskarSharpness(objective, fullSpace(size), 1e-2, randomStream(seed));
+        const highest = await batchLossesAt(minimizer.map((value, i) => value + result.maximizer[i]));
+        const [first, second] = highest.map((value, batch) => value - [loss, 3 * loss][batch]);
+        const expected = (100 * Math.abs(second - first)) / 2 / (1 + result.loss);
+        expect(Math.abs(result.standardError - expected)).toBeLessThanOrEqual(1e-9 * (1 + expected));
+      }),
+    );
+  });
+
+  test('evaluates the centre once', async () => {
+    await fc.assert(
+      fc.asyncProperty(bowls, async ({ size, seed, minimizer, curvatures, loss }) => {
+        const inner = bowl(minimizer, curvatures, loss);
+        const tried: string[] = [];
+        const objective: Objective = {
+          ...inner,
+          evaluate(x, gradient) {
+            tried.push(x.join());
+            return inner.evaluate(x, gradient);
+          },
+        };
+        await keskarSharpness(objective, fullSpace(size), 1e-2, randomStream(seed));
+        expect(tried.filter((x) => x === minimizer.join())).toHaveLength(1);
+      }),
+    );
+  });
+
   test('is the same under one seed, and counts its evaluations', async () => {
     let calls = 0;
     const inner = bowl(Float64Array.from([1, -2, 3]), Float64Array.from([5, 1, 3]), 0.2);

@@ -1,7 +1,7 @@
 import { minimizeInBox } from '../optimize/lbfgsb';
 import type { RandomStream } from '../random';
 import { meanOf } from './estimate';
-import type { Objective } from './objective';
+import type { BatchedLoss, Objective } from './objective';
 import type { Subspace } from './subspace';
 
 /** Iterations of the maximization (Keskar et al. 2017, section 2.2.2). */
@@ -63,24 +63,28 @@ export async function keskarSharpness(
     for (let i = 0; i < gradient.length; i++) gradient[i] = -gradient[i];
     return there;
   };
-  const negative = async (z: Float64Array, gradient: Float64Array) => -(await evaluate(z, gradient)).loss;
   /** Exactly so many iterations: at a good minimizer the gradient is as small as a tolerance for it. */
   const options = { iterations: ITERATIONS, functionTolerance: 0, gradientTolerance: 0 };
+  /** With f at the start, which lies in the box, and at the maximizer. */
   const maximize = async (z: Float64Array) => {
+    const tried: BatchedLoss[] = [];
+    const negative = async (at: Float64Array, gradient: Float64Array) => {
+      tried.push(await evaluate(at, gradient));
+      return -tried[tried.length - 1].loss;
+    };
     const { value, x: maximizer } = await minimizeInBox({ lower, upper, evaluate: negative }, z, options);
-    return { maximum: -value, maximizer };
+    const { batchLosses } = tried.find(({ loss }) => Object.is(-loss, value))!;
+    return { maximum: -value, batchLosses, maximizer, atStart: tried[0] };
   };
 
   const centre = new Float64Array(subspace.dimension);
-  const unused = new Float64Array(subspace.dimension);
-  const { loss, batchLosses } = await evaluate(centre, unused);
   const fromCentre = await maximize(centre);
+  const { loss, batchLosses } = fromCentre.atStart;
   const fromRandom = await maximize(upper.map((bound) => bound * (2 * random.uniform() - 1)));
-  const all = [{ maximum: loss, maximizer: centre }, fromCentre, fromRandom];
+  const all = [{ maximum: loss, batchLosses, maximizer: centre }, fromCentre, fromRandom];
   for (const z of start) all.push(await maximize(z));
   const best = all.reduce((one, other) => (other.maximum > one.maximum ? other : one));
-  const { batchLosses: highest } = await evaluate(best.maximizer, unused);
-  const rise = meanOf(highest.map((value, batch) => value - batchLosses[batch]));
+  const rise = meanOf(best.batchLosses.map((value, batch) => value - batchLosses[batch]));
   const sharpnessOf = (maximum: number) => (100 * Math.max(0, maximum - loss)) / (1 + loss);
   return {
     sharpness: sharpnessOf(best.maximum),
