@@ -37,6 +37,23 @@ const transposed = (subspace: Subspace, g: Float64Array) => {
 };
 
 describe('a random subspace', () => {
+  test('maps as its matrix does, and back as the transposed one, to the last bit', () => {
+    fc.assert(
+      fc.property(cases, ({ size, dimension, seed }) => {
+        const entries = Float32Array.from(normals(size * dimension, seed));
+        const subspace = subspaceOf(entries.slice(), dimension);
+        const [z, g] = [normals(dimension, seed + 1), normals(size, seed + 2)];
+        const rows = Array.from({ length: size }, (_, i) =>
+          entries.slice(i * dimension, (i + 1) * dimension),
+        );
+        const there = rows.map((row) => row.reduce((sum, value, j) => sum + value * z[j], 0));
+        const back = Array.from(z, (_, j) => rows.reduce((sum, row, i) => sum + row[j] * g[i], 0));
+        expect([...applied(subspace, size, z)]).toEqual(there);
+        expect([...transposed(subspace, g)]).toEqual(back);
+      }),
+    );
+  });
+
   test('maps back by the transpose of what it maps by', () => {
     fc.assert(
       fc.property(cases, ({ size, dimension, seed, subspace }) => {
