@@ -5,7 +5,7 @@ import { bendsOf, takeBend } from '../../src/optimize/bends';
 describe('the bends of a path', () => {
   test('are given each once, in the order of time, and none later than is asked', () => {
     // Few different times, so that some are the same.
-    const times = fc.array(fc.oneof(fc.integer({ min: 0, max: 9 }), fc.constant(Infinity)));
+    const times = fc.array(fc.oneof(fc.integer({ min: 0, max: 9 }), fc.constantFrom(Infinity, NaN)));
     const steps = fc.oneof(fc.nat(2), fc.double({ min: 0, max: 4, noNaN: true }), fc.constant(Infinity));
     fc.assert(
       fc.property(times, fc.array(steps), (all, later) => {

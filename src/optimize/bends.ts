@@ -3,7 +3,7 @@
  * may be asked for next are put in order.
  */
 export interface Bends {
-  /** When each variable meets its bound, [n], 0 or more; Infinity if never. */
+  /** When each variable meets its bound, [n], 0 or more; Infinity or NaN if never. */
   readonly times: Float64Array;
   /** [n], of which the first `waiting` are a heap of variables, the one that bends next on top. */
   readonly order: Int32Array;

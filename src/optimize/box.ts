@@ -39,8 +39,10 @@ export function projectedGradientNorm(
   let largest = 0;
   for (let i = 0; i < x.length; i++) {
     const g = gradient[i];
-    const allowed = g < 0 ? Math.max(x[i] - upper[i], g) : Math.min(x[i] - lower[i], g);
-    largest = Math.max(largest, Math.abs(allowed));
+    // Most need no look at their bounds. A number that is none goes on.
+    if (Math.abs(g) <= largest) continue;
+    const room = g < 0 ? upper[i] - x[i] : x[i] - lower[i];
+    largest = Math.max(largest, Math.min(room, Math.abs(g)));
   }
   return largest;
 }
@@ -59,7 +61,9 @@ export function roomAlong(
   let room = most;
   for (let i = 0; i < x.length; i++) {
     const d = direction[i];
-    if (d === 0) continue;
+    // Most stay in the box, whichever way they go.
+    const end = x[i] + room * d;
+    if (end >= lower[i] && end <= upper[i]) continue;
     const distance = (d < 0 ? lower[i] : upper[i]) - x[i];
     if (Math.abs(d) * room > Math.abs(distance)) room = distance / d;
   }

@@ -71,16 +71,21 @@ function beginPath(
   gradient: Float64Array,
   { bound, direction, times }: CauchyBuffers,
 ): number {
+  const rooms = new Float64Array(2);
   let slope = 0;
   for (let i = 0; i < x.length; i++) {
     const d = -gradient[i];
-    const room = d < 0 ? x[i] - lower[i] : upper[i] - x[i];
+    rooms[0] = upper[i] - x[i];
+    rooms[1] = x[i] - lower[i];
+    // Chosen by numbers, since which way a variable goes is what a processor guesses badly.
+    const room = rooms[+(d < 0)];
     // A slope of 0 pushes against either bound.
-    const stays = room <= 0 || (d === 0 && x[i] <= lower[i]);
-    bound[i] = stays ? 1 : 0;
-    direction[i] = stays ? 0 : d;
-    times[i] = stays ? Infinity : room / Math.abs(d);
-    if (!stays) slope -= d * d;
+    const stays = +(room <= 0) | (+(d === 0) & +(rooms[1] <= 0));
+    const step = d * (1 - stays);
+    bound[i] = stays;
+    direction[i] = step;
+    times[i] = room / Math.abs(step);
+    slope -= step * step;
   }
   return slope;
 }

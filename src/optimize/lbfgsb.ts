@@ -117,8 +117,11 @@ export async function minimizeInBox(
       forget(memory);
       continue;
     }
-    for (let i = 0; i < x.length; i++) direction[i] = work.point[i] - x[i];
-    const slope = dot(gradient, direction);
+    let slope = 0;
+    for (let i = 0; i < x.length; i++) {
+      direction[i] = work.point[i] - x[i];
+      slope += gradient[i] * direction[i];
+    }
     const room =
       kind.bounded && iteration > 0 ? roomAlong(problem, x, direction, LONGEST_STEP) : LONGEST_STEP;
     const longest = kind.bounded && iteration === 0 ? 1 : room;

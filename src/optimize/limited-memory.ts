@@ -53,7 +53,8 @@ export function forget(memory: LimitedMemory): void {
 
 /** Where the pair of an age lies in the ring. */
 export function slotOf(memory: LimitedMemory, age: number): number {
-  return (memory.head + age) % memory.capacity;
+  const slot = memory.head + age;
+  return slot < memory.capacity ? slot : slot - memory.capacity;
 }
 
 /** What is known of a step when it has been made. */
@@ -92,8 +93,9 @@ export function remember(memory: LimitedMemory, step: Step): boolean {
   }
   for (let age = 0; age < memory.size - 1; age++) {
     const other = slotOf(memory, age);
-    sy[newest * capacity + other] = dot(s, memory.y[other]);
-    ss[newest * capacity + other] = ss[other * capacity + newest] = dot(s, memory.s[other]);
+    const [withChange, withStep] = dotBoth(memory.y[other], memory.s[other], s);
+    sy[newest * capacity + other] = withChange;
+    ss[newest * capacity + other] = ss[other * capacity + newest] = withStep;
   }
   sy[newest * capacity + newest] = curvature;
   ss[newest * capacity + newest] = squaredStep;
@@ -123,8 +125,9 @@ export function project(memory: LimitedMemory, v: Float64Array, product: Float64
   const { size, theta } = memory;
   for (let age = 0; age < size; age++) {
     const slot = slotOf(memory, age);
-    product[age] = dot(memory.y[slot], v);
-    product[size + age] = theta * dot(memory.s[slot], v);
+    const [withChange, withStep] = dotBoth(memory.y[slot], memory.s[slot], v);
+    product[age] = withChange;
+    product[size + age] = theta * withStep;
   }
 }
 
@@ -156,12 +159,13 @@ export function timesMiddle(memory: LimitedMemory, v: Float64Array, product: Flo
   // Eliminates the first block: the second is J Jᵀ p₂ = v₂ + L D⁻¹ v₁, and then p₁ = D⁻¹ (Lᵀ p₂ − v₁).
   const { capacity, size, sy, factor } = memory;
   for (let i = 0; i < size; i++) {
+    const slot = slotOf(memory, i);
+    product[i] = v[i] / sy[slot * capacity + slot];
+  }
+  for (let i = 0; i < size; i++) {
     const row = slotOf(memory, i) * capacity;
     let sum = v[size + i];
-    for (let k = 0; k < i; k++) {
-      const slot = slotOf(memory, k);
-      sum += (sy[row + slot] * v[k]) / sy[slot * capacity + slot];
-    }
+    for (let k = 0; k < i; k++) sum += sy[row + slotOf(memory, k)] * product[k];
     product[size + i] = sum;
   }
   solveLower(factor, size, capacity, product, size);
@@ -172,6 +176,17 @@ export function timesMiddle(memory: LimitedMemory, v: Float64Array, product: Flo
     for (let k = i + 1; k < size; k++) sum += sy[slotOf(memory, k) * capacity + slot] * product[size + k];
     product[i] = sum / sy[slot * capacity + slot];
   }
+}
+
+/** The inner products of two vectors with a third, which do not wait for each other. */
+function dotBoth(one: Float64Array, other: Float64Array, third: Float64Array): [number, number] {
+  let ofOne = 0;
+  let ofOther = 0;
+  for (let i = 0; i < third.length; i++) {
+    ofOne += one[i] * third[i];
+    ofOther += other[i] * third[i];
+  }
+  return [ofOne, ofOther];
 }
 
 /** The inner product of two vectors of one length. */

@@ -32,14 +32,14 @@ export function goToSubspaceMinimum(
   products: FreeProducts,
   buffers: SubspaceBuffers,
 ): boolean {
-  const { point, bound, direction, backup } = buffers;
+  const { point, direction, backup } = buffers;
   if (!writeNewtonDirection(x, gradient, memory, products, buffers)) return false;
 
-  backup.set(point);
   const { lower, upper } = box;
   let slope = 0;
   for (let i = 0; i < point.length; i++) {
-    if (bound[i] === 0) point[i] = clamp(point[i] + direction[i], lower[i], upper[i]);
+    backup[i] = point[i];
+    point[i] = clamp(point[i] + direction[i], lower[i], upper[i]);
     slope += (point[i] - x[i]) * gradient[i];
   }
   if (slope > 0) {
@@ -84,18 +84,17 @@ function writeNewtonDirection(
   timesMiddle(memory, displacement, small);
   for (let i = 0; i < x.length; i++) direction[i] = -theta * (point[i] - x[i]) - gradient[i];
   addCombination(memory, small, 1, direction);
-  keepFree(direction, bound);
+  keepFree(direction, bound, 1);
 
   project(memory, direction, small);
   if (!solveReduced(memory, products, small)) return false;
   addCombination(memory, small, 1 / theta, direction);
-  keepFree(direction, bound);
-  for (let i = 0; i < direction.length; i++) direction[i] /= theta;
+  keepFree(direction, bound, 1 / theta);
   return true;
 }
 
-function keepFree(v: Float64Array, bound: Uint8Array): void {
-  for (let i = 0; i < v.length; i++) if (bound[i] !== 0) v[i] = 0;
+function keepFree(v: Float64Array, bound: Uint8Array, scale: number): void {
+  for (let i = 0; i < v.length; i++) v[i] *= scale * (1 - bound[i]);
 }
 
 /**
