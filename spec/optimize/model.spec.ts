@@ -21,6 +21,7 @@ function buffersFor({ x, memory }: Pick<Model, 'x' | 'memory'>) {
     point: new Float64Array(n),
     bound: new Uint8Array(n),
     displacement: new Float64Array(2 * memory.capacity),
+    onward: new Float64Array(2 * memory.capacity),
     direction: new Float64Array(n),
     times: new Float64Array(n),
     order: new Int32Array(n),
@@ -197,13 +198,13 @@ describe('the minimum over the free variables', () => {
   const solved = (model: Model) => {
     const { x, gradient, memory } = model;
     const buffers = buffersFor(model);
-    findCauchyPoint(model, x, gradient, memory, buffers);
+    const time = findCauchyPoint(model, x, gradient, memory, buffers);
     const cauchy = buffers.point.slice();
     const products = noProducts(x.length, memory.capacity);
     for (let known = 1; known <= memory.size; known++) {
       follow(products, { ...memory, size: known }, buffers.bound);
     }
-    expect(goToSubspaceMinimum(model, x, gradient, memory, products, buffers)).toBe(true);
+    expect(goToSubspaceMinimum(model, x, gradient, memory, products, time, buffers)).toBe(true);
     return { ...buffers, cauchy };
   };
 
@@ -290,12 +291,12 @@ describe('the minimum over the free variables', () => {
           fc.pre(model.memory.size > 0);
           const { x, gradient, memory } = model;
           const buffers = buffersFor(model);
-          findCauchyPoint(model, x, gradient, memory, buffers);
+          const time = findCauchyPoint(model, x, gradient, memory, buffers);
           const cauchy = buffers.point.slice();
           const products = noProducts(x.length, memory.capacity);
           follow(products, memory, buffers.bound);
           products[which].fill(-1e9);
-          expect(goToSubspaceMinimum(model, x, gradient, memory, products, buffers)).toBe(false);
+          expect(goToSubspaceMinimum(model, x, gradient, memory, products, time, buffers)).toBe(false);
           expect(buffers.point).toEqual(cauchy);
         }),
       );

@@ -10,6 +10,8 @@ export interface CauchyBuffers {
   readonly bound: Uint8Array;
   /** [2 m]: Wᵀ(point − x), of which 2 · `memory.size` are used. */
   readonly displacement: Float64Array;
+  /** [2 m]: −Wᵀg over the variables that do not lie at a bound there. */
+  readonly onward: Float64Array;
   /** [n] each, for use in between. */
   readonly direction: Float64Array;
   readonly times: Float64Array;
@@ -22,6 +24,7 @@ export interface CauchyBuffers {
  * (Byrd, Lu, Nocedal & Zhu 1995, algorithm CP).
  *
  * @param x in the box.
+ * @returns t; variables that do not lie at a bound there are at x − t g.
  */
 export function findCauchyPoint(
   box: Box,
@@ -29,11 +32,12 @@ export function findCauchyPoint(
   gradient: Float64Array,
   memory: LimitedMemory,
   buffers: CauchyBuffers,
-): void {
+): number {
   if (memory.size === 0) {
     // A model without pairs has its minimum at one time in all variables, however the path bends.
-    stepBy(1 / memory.theta, box, x, gradient, buffers);
-    return;
+    const time = 1 / memory.theta;
+    stepBy(time, box, x, gradient, buffers);
+    return time;
   }
   const slope = beginPath(box, x, gradient, buffers);
   const time = followPath(slope, box, x, gradient, memory, buffers);
@@ -44,6 +48,7 @@ export function findCauchyPoint(
     if (bound[i] === 0) point[i] = clamp(x[i] - time * g, lower[i], upper[i]);
     else point[i] = g > 0 ? lower[i] : g < 0 ? upper[i] : x[i];
   }
+  return time;
 }
 
 /** Where the path is at a time. */
@@ -97,13 +102,13 @@ function followPath(
   x: Float64Array,
   gradient: Float64Array,
   memory: LimitedMemory,
-  { bound, displacement, direction, times, order }: CauchyBuffers,
+  { bound, displacement, onward, direction, times, order }: CauchyBuffers,
 ): number {
   const { size, theta } = memory;
   displacement.fill(0);
   const modelCurvature = -theta * slopeAtStart;
   // p = Wᵀd; the others are one row of W, and a product with M.
-  const p = new Float64Array(2 * size);
+  const p = onward.subarray(0, 2 * size);
   const row = new Float64Array(2 * size);
   const product = new Float64Array(2 * size);
   project(memory, direction, p);

@@ -166,3 +166,24 @@ function renewYoungest(
     sy[slot * capacity + youngest] = ysFree;
   });
 }
+
+/** Adds W_Fᵀ W_F c to `sum`, 2 · `size` numbers each, where W_F are the rows of W = [Y, θS] in F. */
+export function addFreeProduct(
+  { yy, ss, sy }: FreeProducts,
+  memory: LimitedMemory,
+  c: Float64Array,
+  sum: Float64Array,
+): void {
+  const { capacity, size, theta } = memory;
+  for (let i = 0; i < size; i++) {
+    const row = slotOf(memory, i) * capacity;
+    for (let j = 0; j < size; j++) {
+      const at = row + slotOf(memory, j);
+      const stepAndChange = theta * (i > j ? memory.sy[at] - sy[at] : sy[at]);
+      const steps = theta * theta * (memory.ss[at] - ss[at]);
+      sum[i] += yy[at] * c[j];
+      sum[j] += stepAndChange * c[size + i];
+      sum[size + i] += stepAndChange * c[j] + steps * c[size + j];
+    }
+  }
+}

@@ -181,6 +181,7 @@ function workspace(n: number, capacity: number): Workspace {
     point: new Float64Array(n),
     bound: new Uint8Array(n),
     displacement: new Float64Array(2 * capacity),
+    onward: new Float64Array(2 * capacity),
     // Needed before the line search only.
     times: oldX,
     order: new Int32Array(n),
@@ -191,12 +192,12 @@ function workspace(n: number, capacity: number): Workspace {
 
 /** Writes to `point` where the model has its minimum in the box; false where rounding has spoilt the model. */
 function findTarget(problem: BoxProblem, work: Workspace): boolean {
-  const { x, gradient, memory, products, point, bound, displacement, direction, oldGradient } = work;
-  findCauchyPoint(problem, x, gradient, memory, work);
+  const { x, gradient, memory, products, oldGradient } = work;
+  const time = findCauchyPoint(problem, x, gradient, memory, work);
   if (memory.size === 0) return true;
-  follow(products, memory, bound);
-  const buffers = { point, bound, displacement, direction, backup: oldGradient };
-  return goToSubspaceMinimum(problem, x, gradient, memory, products, buffers);
+  follow(products, memory, work.bound);
+  const buffers = { ...work, backup: oldGradient };
+  return goToSubspaceMinimum(problem, x, gradient, memory, products, time, buffers);
 }
 
 /** Where a line search has ended; x and gradient of the workspace are those of the step. */

@@ -1,6 +1,6 @@
 import { clamp, type Box } from './box';
-import type { FreeProducts } from './free-products';
-import { addCombination, dot, project, slotOf, timesMiddle, type LimitedMemory } from './limited-memory';
+import { addFreeProduct, type FreeProducts } from './free-products';
+import { addCombination, dot, slotOf, timesMiddle, type LimitedMemory } from './limited-memory';
 import { choleskyInPlace, solveLower, solveLowerTransposed } from './small-matrix';
 
 /** Where the subspace is, and what its minimum is written to. */
@@ -9,8 +9,9 @@ export interface SubspaceBuffers {
   readonly point: Float64Array;
   /** [n] of 0 and 1: which variables have to stay. */
   readonly bound: Uint8Array;
-  /** [2 m]: Wᵀ(point − x). */
+  /** [2 m] each: Wᵀ(point − x), and −Wᵀg over the free variables. */
   readonly displacement: Float64Array;
+  readonly onward: Float64Array;
   /** [n] each, for use in between. */
   readonly direction: Float64Array;
   readonly backup: Float64Array;
@@ -22,6 +23,7 @@ export interface SubspaceBuffers {
  * minimum as far as the first bound (Byrd, Lu, Nocedal & Zhu 1995, section 5).
  *
  * @param memory with at least one pair.
+ * @param time t, where the free variables of the Cauchy point are at x − t g.
  * @returns false where rounding has made the model indefinite. The point is then still the Cauchy point.
  */
 export function goToSubspaceMinimum(
@@ -30,14 +32,16 @@ export function goToSubspaceMinimum(
   gradient: Float64Array,
   memory: LimitedMemory,
   products: FreeProducts,
+  time: number,
   buffers: SubspaceBuffers,
 ): boolean {
-  const { point, direction, backup } = buffers;
-  if (!writeNewtonDirection(x, gradient, memory, products, buffers)) return false;
+  const { point, bound, direction, backup } = buffers;
+  if (!writeModelStep(x, gradient, memory, products, time, buffers)) return false;
 
   const { lower, upper } = box;
   let slope = 0;
   for (let i = 0; i < point.length; i++) {
+    direction[i] *= 1 - bound[i];
     backup[i] = point[i];
     point[i] = clamp(point[i] + direction[i], lower[i], upper[i]);
     slope += (point[i] - x[i]) * gradient[i];
@@ -69,32 +73,30 @@ function goToFirstBound({ lower, upper }: Box, { point, direction }: SubspaceBuf
 }
 
 /**
- * −(Zᵀ B Z)⁻¹ r, where r is the model's gradient at the Cauchy point and Z picks the free variables; 0 for the
- * bound ones. By the formula of Sherman, Morrison and Woodbury it is −(r + Zᵀ W K⁻¹ Wᵀ Z r / θ) / θ.
+ * Writes −(Zᵀ B Z)⁻¹ r, where r is the model's gradient at the Cauchy point and Z picks the free variables; what it
+ * writes for bound ones means nothing. With q = −Zᵀ(g + θ(point − x)) and c = M Wᵀ(point − x), −r is
+ * q + Zᵀ W c, and by the formula of Sherman, Morrison and Woodbury the step is −(r + Zᵀ W K⁻¹ Wᵀ Z r / θ) / θ.
  */
-function writeNewtonDirection(
+function writeModelStep(
   x: Float64Array,
   gradient: Float64Array,
   memory: LimitedMemory,
   products: FreeProducts,
-  { point, bound, displacement, direction }: SubspaceBuffers,
+  time: number,
+  { point, displacement, onward, direction }: SubspaceBuffers,
 ): boolean {
   const { size, theta } = memory;
-  const small = new Float64Array(2 * size);
-  timesMiddle(memory, displacement, small);
-  for (let i = 0; i < x.length; i++) direction[i] = -theta * (point[i] - x[i]) - gradient[i];
-  addCombination(memory, small, 1, direction);
-  keepFree(direction, bound, 1);
-
-  project(memory, direction, small);
+  const c = new Float64Array(2 * size);
+  timesMiddle(memory, displacement, c);
+  // Over the free variables q is −(1 − θt) g.
+  const small = onward.slice(0, 2 * size).map((value) => (1 - theta * time) * value);
+  addFreeProduct(products, memory, c, small);
   if (!solveReduced(memory, products, small)) return false;
-  addCombination(memory, small, 1 / theta, direction);
-  keepFree(direction, bound, 1 / theta);
-  return true;
-}
+  for (let k = 0; k < 2 * size; k++) c[k] += small[k] / theta;
 
-function keepFree(v: Float64Array, bound: Uint8Array, scale: number): void {
-  for (let i = 0; i < v.length; i++) v[i] *= scale * (1 - bound[i]);
+  for (let i = 0; i < x.length; i++) direction[i] = -(point[i] - x[i]) - gradient[i] / theta;
+  addCombination(memory, c, 1 / theta, direction);
+  return true;
 }
 
 /**
