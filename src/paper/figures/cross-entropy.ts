@@ -34,6 +34,6 @@ export function crossEntropyFigure(settings: PaperSettings, report: NetworkRepor
       marks: [],
       lines,
     },
-    caption: `Training goes from right to left. ${SHARPNESS_CAPTION}`,
+    caption: `Points are joined in the order of training, which goes from right to left while the loss falls. ${SHARPNESS_CAPTION}`,
   };
 }

@@ -1,4 +1,5 @@
 import { layoutLines, type ChartSide, type Hue, type LineChart } from '../line-chart';
+import type { Tick } from '../ticks';
 import { axis, axisChoice, hoverLabel, layoutOf, type Chart, type Trace } from './figures';
 
 /** Told apart without colour too, as in the picture. */
@@ -10,14 +11,15 @@ const SYMBOLS: Readonly<Record<Hue, string>> = {
   sharpness: 'diamond',
 };
 
-/** A chart of lines for Plotly, whose left axis the reader may make logarithmic where it is not so already. */
+/** A chart of lines for Plotly; a left axis of losses, which begins at 0, the reader may make logarithmic. */
 export function lineFigure(id: string, chart: LineChart): Chart {
   const { title, xLabel, xScale, left, right, marks, lines } = chart;
+  const { panel } = layoutLines(chart);
   const ticked = marks.length > 0 || xScale === 'log';
   return {
     id,
     label: title,
-    choices: left.scale === 'log' ? [] : [axisChoice()],
+    choices: left.scale !== 'log' && left.holds.includes(0) ? [axisChoice()] : [],
     data: lines.map(({ label, hue, dashed, side, xs, ys }): Trace => {
       const colour = `var(--${hue})`;
       const words = (side === 'right' && right ? right : left).label;
@@ -39,14 +41,14 @@ export function lineFigure(id: string, chart: LineChart): Chart {
     layout: {
       ...layoutOf(xLabel, left.label),
       ...(ticked && { xaxis: { ...axis(xLabel), type: xScale ?? 'linear', ...namedTicks(chart) } }),
-      yaxis: { ...coloured(left), ...(left.holds.includes(0) && { rangemode: 'tozero' }) },
+      yaxis: { ...coloured(left, panel.yTicks), ...(left.holds.includes(0) && { rangemode: 'tozero' }) },
       ...(right && {
         yaxis2: {
-          ...coloured(right),
-          overlaying: 'y',
-          side: 'right',
           // At round values, not at the left axis's heights.
           tickmode: 'auto',
+          ...coloured(right, panel.right?.ticks ?? []),
+          overlaying: 'y',
+          side: 'right',
           showgrid: false,
           zeroline: false,
         },
@@ -79,10 +81,19 @@ function namedTicks(chart: LineChart): Readonly<Record<string, unknown>> {
   };
 }
 
-function coloured({ label, hue, scale = 'linear', holds }: ChartSide): Readonly<Record<string, unknown>> {
+/** @param ticks the picture's, which a logarithmic axis has too: Plotly's own run into one another. */
+function coloured(
+  { label, hue, scale = 'linear', holds }: ChartSide,
+  ticks: readonly Tick[],
+): Readonly<Record<string, unknown>> {
   return {
     ...axis(label),
     type: scale,
+    ...(scale === 'log' && {
+      tickmode: 'array',
+      tickvals: ticks.map(({ value }) => value),
+      ticktext: ticks.map((tick) => tick.label),
+    }),
     ...(hue && { title: { text: label, font: { color: `var(--${hue})` } } }),
     ...(scale === 'linear' && holds.length > 1 && { range: padded(Math.min(...holds), Math.max(...holds)) }),
   };
