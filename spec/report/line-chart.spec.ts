@@ -358,6 +358,13 @@ describe('the picture of a chart with two axes', () => {
     expect(paintLines(chartOf([line({ xs: [], ys: [] })]), SIZE).width).toBe(SIZE.width);
   });
 
+  test('comes of values too near to one another to be told apart', () => {
+    for (const value of [5e-324, 1e-310]) {
+      const { panel } = layoutLines(chartOf([line({ ys: XS.map((x) => (x > 0 ? value : 0)) })]), SIZE);
+      expect(panel.place(1, value).y).toBeCloseTo(panel.place(1, 0).y, 6);
+    }
+  });
+
   test('keeps the markers of many points apart', () => {
     const many = Array.from({ length: 400 }, (_, i) => i);
     const chart = chartOf([line({ xs: many, ys: many.map(() => 1) })]);

@@ -119,7 +119,7 @@ export function layoutChart(series: readonly ChartSeries[], size: Size = DEFAULT
 function linearPanel(box: Box, unit: number, alphas: readonly number[], losses: readonly number[]): Panel {
   const low = least(0, losses);
   const high = most(low, losses);
-  const { ticks, ...axis } = linearAxis(low, high - low > 1 / EXTREME ? high : low + 1, MOST_INTERVALS.y);
+  const { ticks, ...axis } = linearAxis(low, isWide(low, high) ? high : low + 1, MOST_INTERVALS.y);
   const y = linearScale(axis, [box.y + box.height - INSET * unit, box.y]);
   return {
     ...horizontal(box, unit, alphas, y, isDrawable),
@@ -189,6 +189,11 @@ function least(start: number, values: readonly number[]): number {
 
 function most(start: number, values: readonly number[]): number {
   return values.reduce((a, b) => Math.max(a, b), start);
+}
+
+/** Whether a linear axis can tell its ends apart. */
+export function isWide(low: number, high: number): boolean {
+  return high - low > 1 / EXTREME;
 }
 
 /** Whether a value has a place on a linear axis. */
