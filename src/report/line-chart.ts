@@ -188,7 +188,9 @@ function axisOver(values: readonly number[], intervals: number, scale: Scale): A
   const lowest = scale === 'log' ? 0.1 : 0;
   const low = drawable.length > 0 ? drawable.reduce((a, b) => Math.min(a, b)) : lowest;
   const high = drawable.reduce((a, b) => Math.max(a, b), low);
-  return scale === 'log' ? logAxis(low, high) : linearAxis(low, isWide(low, high) ? high : low + 1, intervals);
+  return scale === 'log'
+    ? logAxis(low, high)
+    : linearAxis(low, isWide(low, high) ? high : low + 1, intervals);
 }
 
 function noteOn({ lines, left, right }: LineChart): string {
