@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { Interrupted, UserError } from '../../src/errors';
+import { UserError } from '../../src/errors';
 import { readWeights } from '../../src/model/safetensors';
 import type { Weights } from '../../src/model/weights';
 import type { PaperContext } from '../../src/paper/context';
@@ -18,7 +18,7 @@ import { parameterCount } from '../../src/model/architecture';
 import { firstImages } from '../../src/data/dataset';
 import { randomStream } from '../../src/random';
 import { readHtml, readMarkdown } from '../support/readings';
-import { TINY_C1, tinyPaper } from '../support/paper';
+import { interruptAt, TINY_C1, tinyPaper } from '../support/paper';
 
 /** Whole experiments take seconds, but minutes on a machine that is busy with something else. */
 const PATIENCE = 300_000;
@@ -248,22 +248,8 @@ describe("an experiment with the figures' trainings", () => {
         'C1 SB (to epoch 2) of seed 7',
         "C1 LB (from SB's epoch 2) of seed 7",
       ]) {
-        const controller = new AbortController();
         const begun = await tinyPaper({ seeds: 2, ...ASKED }, path);
-        const run = runPaper({
-          ...begun,
-          signal: controller.signal,
-          progress: {
-            ...begun.progress,
-            begin: (title) => ({
-              ...begun.progress.begin(title, 0),
-              advance: () => {
-                if (title.startsWith(label)) controller.abort(new Interrupted());
-              },
-            }),
-          },
-        });
-        await expect(run).rejects.toThrow(Interrupted);
+        await interruptAt(begun, label);
         expect(() => judgePaper(begun.folder)).toThrow(UserError);
       }
       const resumed = await tinyPaper({ seeds: 2, ...ASKED }, path);

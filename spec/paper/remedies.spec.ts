@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { Interrupted, UserError } from '../../src/errors';
+import { UserError } from '../../src/errors';
 import type { Stored } from '../../src/experiment/stored';
 import type { PaperContext } from '../../src/paper/context';
 import { runPaper } from '../../src/paper/experiment';
@@ -19,7 +19,7 @@ import {
 import { pairTests } from '../../src/verdict/generalization';
 import { readWeights } from '../../src/model/safetensors';
 import { ENVIRONMENT } from '../support/environment';
-import { TINY_C1, tinyPaper } from '../support/paper';
+import { interruptAt, TINY_C1, tinyPaper } from '../support/paper';
 
 /** Whole experiments take seconds, but minutes on a machine that is busy with something else. */
 const PATIENCE = 300_000;
@@ -183,24 +183,10 @@ describe('an experiment with all remedies', () => {
     async () => {
       let path: string | undefined;
       for (const remedy of ALL) {
-        const controller = new AbortController();
         const begun = await tinyPaper({ remedies: ALL }, path);
         path = begun.folder.path;
         const { label } = paperTraining(begun.settings, 'C1', 'LB', 7, remedy);
-        const run = runPaper({
-          ...begun,
-          signal: controller.signal,
-          progress: {
-            ...begun.progress,
-            begin: (title) => ({
-              ...begun.progress.begin(title, 0),
-              advance: () => {
-                if (title.startsWith(label)) controller.abort(new Interrupted());
-              },
-            }),
-          },
-        });
-        await expect(run).rejects.toThrow(Interrupted);
+        await interruptAt(begun, label);
         const checkpoint = begun.folder.checkpoint(paperTraining(begun.settings, 'C1', 'LB', 7, remedy).name);
         expect(checkpoint.read()!.stepsDone).toBe(1);
       }

@@ -1,11 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll } from '@jest/globals';
+import { afterAll, expect } from '@jest/globals';
 import { inThisThread } from '../../src/compute/compute';
 import { imagesBetween } from '../../src/data/dataset';
+import { Interrupted } from '../../src/errors';
 import { shallow } from '../../src/model/networks';
 import type { PaperContext } from '../../src/paper/context';
+import { runPaper } from '../../src/paper/experiment';
 import { openPaperFolder } from '../../src/paper/folder';
 import { paperSettingsOf, type PaperSettings } from '../../src/paper/settings';
 import type { Progress } from '../../src/progress';
@@ -56,4 +58,23 @@ export async function tinyPaper(
     load: (_, split) => (split === 'train' ? imagesBetween(images, 0, 48) : imagesBetween(images, 48, 64)),
     progress: SILENT,
   };
+}
+
+/** Runs an experiment until something with such a label has begun to move, and interrupts it there. */
+export async function interruptAt(context: PaperContext, label: string): Promise<void> {
+  const controller = new AbortController();
+  const run = runPaper({
+    ...context,
+    signal: controller.signal,
+    progress: {
+      ...SILENT,
+      begin: (title) => ({
+        ...SILENT.begin(title, 0),
+        advance: () => {
+          if (title.startsWith(label)) controller.abort(new Interrupted());
+        },
+      }),
+    },
+  });
+  await expect(run).rejects.toThrow(Interrupted);
 }
