@@ -1,6 +1,16 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import { planSchema, type Plan, type SweepSetting } from '../../src/sweep/plan';
+import { inThisThread, type Compute } from '../../src/compute/compute';
+import { datasetSha256, imagesBetween } from '../../src/data/dataset';
+import type { SweepData } from '../../src/sweep/data';
+import type { Job } from '../../src/sweep/job';
+import { expandPlan, planSchema, type Plan, type SweepSetting } from '../../src/sweep/plan';
+import type { JobContext } from '../../src/sweep/run-job';
+import type { ResultStore } from '../../src/sweep/store';
+import { specEngine } from './engine';
+import { ENVIRONMENT } from './environment';
+import { sampleImages } from './fixtures';
+import { SILENT } from './paper';
 
 const hash = (text: string) => createHash('sha256').update(text).digest('hex');
 const hashes = (name: string) => ({ train: hash(`${name} train`), test: hash(`${name} test`) });
@@ -64,3 +74,49 @@ export const anyPlan: fc.Arbitrary<Plan> = fc
     measures,
   })
   .map((plan) => planSchema.parse(plan));
+
+/** 48 training images and 16 test images of CIFAR-10, as if there were no more. */
+function tinyData(): SweepData {
+  const images = sampleImages();
+  const [train, test] = [imagesBetween(images, 0, 48), imagesBetween(images, 48, 64)];
+  return { train, test, sha256: { train: datasetSha256(train), test: datasetSha256(test) } };
+}
+
+/** A plan of one job that takes a second: SimpleVGG on 48 images, two epochs of three steps. */
+export function tinyPlan(changes: object = {}): Plan {
+  return planSchema.parse({
+    name: 'tiny',
+    networks: ['SimpleVGG'],
+    batchSizes: [16],
+    seeds: [3],
+    trainSize: 48,
+    testSize: 16,
+    protocols: [{ name: 'sgd', optimizer: { kind: 'sgd' }, learningRate: 0.01, epochs: 2 }],
+    measures: [{ kind: 'rise', directions: 1, alphas: [-1, 0, 1], images: 16 }],
+    ...changes,
+  });
+}
+
+/** The first job of such a plan, on an engine and the tiny data. */
+export function tinyJob({ info }: Compute, changes: object = {}): Job {
+  const setting = {
+    engine: { name: info.name, version: info.version },
+    data: { cifar10: tinyData().sha256 },
+  };
+  return expandPlan(tinyPlan(changes), setting)[0].job;
+}
+
+/** What tiny jobs are done with. */
+export async function tinyContext(
+  store: ResultStore,
+  changes: Partial<JobContext> = {},
+): Promise<JobContext> {
+  return {
+    compute: inThisThread(await specEngine()),
+    store,
+    load: tinyData,
+    environment: (dataSha256) => ({ ...ENVIRONMENT, dataSha256 }),
+    progress: SILENT,
+    ...changes,
+  };
+}

@@ -100,15 +100,19 @@ export function sayOtherCommit(
   );
 }
 
-/** Turns the system's word on a path into the user's. */
-export function guarded<T>(path: string, action: () => T): T {
+/**
+ * Turns the system's word on a path into the user's.
+ *
+ * @param mend what to do where it cannot be written.
+ */
+export function guarded<T>(path: string, action: () => T, mend = 'choose another --out'): T {
   try {
     return action();
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOSPC')
       throw new UserError(`The disk of ${path} is full: make room and run the same command again.`);
-    if (code) throw new UserError(`${path} cannot be written (${messageOf(error)}): choose another --out.`);
+    if (code) throw new UserError(`${path} cannot be written (${messageOf(error)}): ${mend}.`);
     throw error;
   }
 }

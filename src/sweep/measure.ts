@@ -115,8 +115,10 @@ export function measureLabel(measure: Measure): string {
 /** Images that pass through the network, about, each pass forward or forward and backward counted once. */
 export function imagesOfMeasure(measure: Measure): number {
   switch (measure.kind) {
-    case 'rise':
-      return measure.directions * measure.alphas.filter((alpha) => alpha !== 0).length * measure.images;
+    case 'rise': {
+      const points = measure.directions * measure.alphas.filter((alpha) => alpha !== 0).length;
+      return (1 + points) * measure.images;
+    }
     case 'keskar':
       return KESKAR_PASSES * measure.images;
     case 'sam':

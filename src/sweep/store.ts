@@ -1,0 +1,72 @@
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { readChecked, removeChecked, writeChecked } from '../checked-file';
+import { UserError } from '../errors';
+import { guarded } from '../experiment/stored';
+
+/**
+ * Where a sweep's results are: bytes by names such as "results/…/training". What is written appears whole or not at
+ * all, to any number of processes, on any number of machines.
+ */
+export interface ResultStore {
+  /** For messages. */
+  readonly name: string;
+  /** @throws UserError if what is there is damaged. */
+  read(key: string): Promise<Uint8Array | undefined>;
+  /** Takes the place of what was there. */
+  write(key: string, content: Uint8Array): Promise<void>;
+  /** Every name that begins so, in order. @param prefix ends with "/", or is empty. */
+  list(prefix: string): Promise<string[]>;
+  remove(key: string): Promise<void>;
+}
+
+/**
+ * The store that a user names.
+ *
+ * @param location a folder, or s3://bucket/prefix.
+ */
+export async function openStore(location: string, say: (line: string) => void): Promise<ResultStore> {
+  if (!location.startsWith('s3://')) return folderStore(location, say);
+  throw new UserError('TODO');
+}
+
+/** What a folder holds beside results: what was there before, what is not finished yet, and its lock. */
+const NO_RESULT = /\.before$|\.tmp$|^\.lock/;
+
+/** A store in a folder, of one machine or shared by many, each file with its checksum. */
+export function folderStore(path: string, say: (line: string) => void = () => {}): ResultStore {
+  const fileOf = (key: string) => join(path, ...key.split('/'));
+  const writing = <T>(action: () => T) => guarded(path, action, 'choose another --store');
+  return {
+    name: path,
+    async read(key) {
+      try {
+        return readChecked(fileOf(key), (content) => content, say);
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        throw new UserError(`${fileOf(key)} is damaged: delete it, and the same command makes it again.`);
+      }
+    },
+    async write(key, content) {
+      writing(() => {
+        mkdirSync(dirname(fileOf(key)), { recursive: true });
+        writeChecked(fileOf(key), content);
+      });
+    },
+    list: async (prefix) => filesUnder(fileOf(prefix)).map((name) => prefix + name),
+    remove: async (key) => writing(() => removeChecked(fileOf(key))),
+  };
+}
+
+/** The files in a folder and in those within it, in order, their names with slashes; none where it is not there. */
+function filesUnder(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  const entries = readdirSync(folder, { withFileTypes: true });
+  return entries
+    .filter(({ name }) => !NO_RESULT.test(name))
+    .flatMap((entry) => {
+      if (!entry.isDirectory()) return [entry.name];
+      return filesUnder(join(folder, entry.name)).map((name) => `${entry.name}/${name}`);
+    })
+    .sort();
+}
