@@ -6,28 +6,35 @@ import { newestWriter } from '../../src/sweep/newest-writer';
 describe('the writer of the newest', () => {
   test('writes the first at once and the last before it is settled, one at a time, none twice, in order', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.scheduler(), fc.integer({ min: 1, max: 8 }), async (scheduler, count) => {
-        const written: number[] = [];
-        let underWay = 0;
-        const writer = newestWriter<number>(
-          async (value) => {
-            written.push(value);
-            expect(++underWay).toBe(1);
-            await scheduler.schedule(Promise.resolve());
-            underWay--;
-          },
-          () => {},
-        );
-        for (let value = 1; value <= count; value++) {
-          writer.write(value);
-          if (value === 1) expect(written).toEqual([1]);
-          if (scheduler.count() > 0 && value % 3 === 0) await scheduler.waitOne();
-        }
-        await scheduler.waitFor(writer.settled());
-        expect(underWay).toBe(0);
-        expect(written.at(-1)).toBe(count);
-        expect(written).toEqual([...new Set(written)].sort((a, b) => a - b));
-      }),
+      fc.asyncProperty(
+        fc.scheduler(),
+        fc.array(fc.nat(3), { minLength: 1, maxLength: 8 }),
+        async (scheduler, pauses) => {
+          const written: number[] = [];
+          let underWay = 0;
+          const writer = newestWriter<number>(
+            async (value) => {
+              written.push(value);
+              expect(++underWay).toBe(1);
+              await scheduler.schedule(Promise.resolve());
+              underWay--;
+            },
+            () => {},
+          );
+          for (const [index, turns] of pauses.entries()) {
+            writer.write(index + 1);
+            if (index === 0) expect(written).toEqual([1]);
+            for (let turn = 0; turn < turns; turn++) {
+              if (scheduler.count() > 0) await scheduler.waitOne();
+              await setImmediate();
+            }
+          }
+          await scheduler.waitFor(writer.settled());
+          expect(underWay).toBe(0);
+          expect(written.at(-1)).toBe(pauses.length);
+          expect(written).toEqual([...new Set(written)].sort((a, b) => a - b));
+        },
+      ),
     );
   });
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Interrupted, UserError } from '../../src/errors';
 import { decodeSafetensors } from '../../src/model/safetensors';
+import { sha256 } from '../../src/sha256';
 import { evaluateImages, summarize } from '../../src/training/evaluate';
 import { KEYS, readMeasure, readTraining } from '../../src/sweep/results';
 import { runJob, type JobContext } from '../../src/sweep/run-job';
@@ -37,7 +38,7 @@ describe('a job', () => {
   const figuresIn = async (store: ResultStore) => ({
     training: (await readTraining(store, job.training))?.figures,
     measure: (await readMeasure(store, job.training, job.measures[0]))?.figures,
-    weights: await store.read(KEYS.weights(job.training)),
+    weightsSha256: sha256((await store.read(KEYS.weights(job.training)))!),
   });
 
   test('leaves a training, its weights and its measures, and no checkpoint', async () => {
