@@ -1,8 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { writeAtomically } from './src/atomic-file';
 import { cacheFolder } from './src/cache-folder';
 import { loadCifar10, splitSha256 } from './src/data/cifar10';
 import { datasetSha256, firstImages, type Split } from './src/data/dataset';
@@ -12,7 +11,7 @@ import { probeEngine } from './src/compute/probe';
 import { measureRates } from './src/compute/rates';
 import { diagnose, diagnosisText } from './src/doctor';
 import { describeEngine } from './src/engine/describe';
-import type { EngineInfo } from './src/engine/engine';
+import { availableMemory, environmentOf } from './src/environment';
 import { Interrupted, messageOf, UserError } from './src/errors';
 import type { ExperimentContext } from './src/experiment/context';
 import { announcement, workLeft } from './src/experiment/cost';
@@ -56,7 +55,11 @@ import { readDirection, readWeights } from './src/model/safetensors';
 import { demandMemory } from './src/memory';
 import { stderrProgress } from './src/progress';
 import { writeReport } from './src/experiment/write-report';
-import { parseReport, type EnvironmentReport } from './src/report/report';
+import { parseReport } from './src/report/report';
+import { sweepCsv } from './src/sweep/export';
+import { parsePlan, type Plan } from './src/sweep/plan';
+import { openStore } from './src/sweep/store';
+import { runSweep, statusText, sweepRows } from './src/sweep/sweep';
 import { BATCH_STATISTICS } from './src/training/gradient';
 import { precision, short } from './src/verdict/claim';
 
@@ -96,6 +99,15 @@ type PaperOptions = CommonOptions &
     data?: string;
     overwrite?: boolean;
   };
+
+interface SweepCommandOptions extends CommonOptions {
+  store?: string;
+  workers?: number;
+  data?: string;
+}
+
+/** More than any machine has a use for. */
+const MOST_WORKERS = 1024;
 
 interface CurveOptions extends CommonOptions {
   weights: string;
@@ -138,7 +150,7 @@ function commandLine(): Command {
     .action(async (options: ReproduceOptions, { args }: Command) => {
       if (args.length > 0) {
         throw new UserError(
-          `unknown command '${args[0]}': there are control, paper, report, curve and doctor (see --help).`,
+          `unknown command '${args[0]}': there are control, paper, sweep, report, curve and doctor (see --help).`,
         );
       }
       process.exitCode = await reproduce(options);
@@ -209,6 +221,8 @@ function commandLine(): Command {
     .option('--orthonormal', "the random subspace's matrix with orthonormal columns, not normal entries")
     .action(paper);
 
+  sweepCommands(program);
+
   common(program.command('report'))
     .description('write all of the report anew from what a folder holds, without training')
     .argument('<dir>', 'an output folder, or one with a report.json alone')
@@ -243,6 +257,49 @@ function commandLine(): Command {
     .addOption(new Option('--split <name>', 'which images').choices(['train', 'test']).default('train'))
     .action(printCurve);
   return program;
+}
+
+function sweepCommands(program: Command): void {
+  const planned = (command: Command) =>
+    common(command)
+      .argument('<plan>', 'a YAML file, such as sweeps/batch-size.yaml')
+      .option('--store <dir>', 'where the results are (default: results/sweep-<name>)');
+
+  const command = planned(program.command('sweep'))
+    .description(
+      'train every network, batch size, seed and protocol of a plan with each other, and measure the minimizers. ' +
+        'What the store holds is not done again, whichever plan it was done for',
+    )
+    .addOption(engineOption())
+    .option(
+      '--workers <n>',
+      'processes side by side (default: as many as are fastest, measured once)',
+      whole(),
+    )
+    .option('--data <dir>', "the folder of CIFAR-100's train.bin and test.bin, for C3 and C4")
+    .addHelpText(
+      'after',
+      '\nExample: npx ts-node reproduce.ts sweep sweeps/batch-size.yaml\n' +
+        'Ctrl-C stores what is under way; the same command goes on from there.',
+    )
+    .action(sweep);
+  planned(command.command('status'))
+    .description('print how far a sweep is')
+    .action(async (file: string, options: { store?: string }) => {
+      const plan = readPlan(file);
+      process.stdout.write(
+        statusText(plan, await sweepRows(plan, await openStore(storeOf(plan, options), say))),
+      );
+    });
+  planned(command.command('export'))
+    .description('write what is known of a sweep as a table')
+    .requiredOption('--csv <file>', 'a row for each job and quantity, with a header')
+    .action(async (file: string, options: { store?: string; csv: string }) => {
+      const plan = readPlan(file);
+      const rows = await sweepRows(plan, await openStore(storeOf(plan, options), say));
+      const { csv } = options;
+      guarded(csv, () => writeAtomically(csv, sweepCsv(rows)), 'choose another --csv');
+    });
 }
 
 function common(command: Command): Command {
@@ -375,6 +432,36 @@ async function writePaper(folder: PaperFolder): Promise<void> {
   }
 }
 
+async function sweep(file: string, options: SweepCommandOptions): Promise<void> {
+  const { engine, workers, data } = options;
+  const plan = readPlan(file);
+  if (workers !== undefined && (workers < 1 || workers > MOST_WORKERS)) {
+    throw new UserError(`--workers must be from 1 to ${MOST_WORKERS}.`);
+  }
+  const location = storeOf(plan, options);
+  const store = await openStore(location, say);
+  // Another sweep may use the store meanwhile: equal jobs of both have equal results.
+  if (!location.startsWith('s3://')) hold(join(location, 'sweeps', plan.name), '--store');
+  const places = { cache: cacheFolder(), folder: data };
+  const signal = untilInterrupted();
+  await runSweep(plan, { store, location, engine, workers, places, progress, signal });
+  process.stdout.write(statusText(plan, await sweepRows(plan, store)));
+}
+
+function storeOf({ name }: Plan, { store }: { store?: string }): string {
+  return store ?? join('results', `sweep-${name}`);
+}
+
+function readPlan(file: string): Plan {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UserError(`The plan ${file} cannot be read (${messageOf(error)}).`);
+  }
+  return parsePlan(text, file);
+}
+
 async function doctor({ json }: { json?: boolean }): Promise<void> {
   const diagnosis = await diagnose((name) => {
     say(`Trying ${name} …`);
@@ -456,10 +543,10 @@ function begin(
 }
 
 /** Keeps other processes out of a folder for as long as this one lives. */
-function hold(path: string): void {
+function hold(path: string, flag = '--out'): void {
   process.once(
     'exit',
-    guarded(path, () => holdFolder(path, new Date())),
+    guarded(path, () => holdFolder(path, new Date(), flag), `choose another ${flag}`),
   );
 }
 
@@ -497,37 +584,6 @@ async function printCurve(options: CurveOptions): Promise<void> {
     const accuracy = curve.points.map((point) => point.accuracy);
     process.stdout.write(`${JSON.stringify({ alphas, loss, accuracy })}\n`);
   });
-}
-
-function environmentOf(info: EngineInfo, skipped: readonly string[], dataSha256: string): EnvironmentReport {
-  return {
-    engine: info.name,
-    engineVersion: info.version,
-    device: info.device,
-    threads: info.threads,
-    skippedEngines: [...skipped],
-    node: process.version,
-    platform: `${process.platform} ${process.arch}`,
-    commit: currentCommit(),
-    dataSha256,
-  };
-}
-
-/** Of the machine, or of the container where that is less. */
-function availableMemory(): number {
-  return Math.min(totalmem(), process.constrainedMemory() || Infinity);
-}
-
-function currentCommit(): string | null {
-  try {
-    return execFileSync('git', ['describe', '--always', '--dirty', '--abbrev=40', '--exclude', '*'], {
-      cwd: __dirname,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }).trim();
-  } catch {
-    return null;
-  }
 }
 
 function whole() {

@@ -2,7 +2,7 @@ import type { EngineName } from './engine/engine';
 import { UserError } from './errors';
 
 /** Engines whose tensors lie in main memory. */
-type OnHost = Exclude<EngineName, 'webgpu'>;
+export type OnHost = Exclude<EngineName, 'webgpu'>;
 
 /** What a training step of SimpleVGG holds at its peak, an image: 1.1 and 2.1 MB measured, and a margin. */
 const STEP_BYTES_PER_IMAGE: Readonly<Record<OnHost, number>> = { tensorflow: 1.4e6, wasm: 2.4e6 };
@@ -55,7 +55,8 @@ function tooLarge(
   );
 }
 
-function needOf(engine: OnHost, batchSize: number): number {
+/** Bytes that a process needs for steps of so many images. */
+export function needOf(engine: OnHost, batchSize: number): number {
   return PROCESS_BYTES + batchSize * STEP_BYTES_PER_IMAGE[engine];
 }
 

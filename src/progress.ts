@@ -13,6 +13,8 @@ export interface Progress {
 /** A stretch of work under way. */
 export interface Stretch {
   advance(images: number): void;
+  /** So many images need not be done after all. */
+  skip(images: number): void;
   /** Something worth showing beside the bar, such as the loss. */
   note(text: string): void;
   /** Something worth a line of its own where there is no bar, such as the end of an epoch. */
@@ -57,13 +59,13 @@ function terminalProgress(stream: NodeJS.WriteStream): Progress {
     },
     begin(title, images) {
       const begun = performance.now();
-      let done = 0;
+      let [done, total] = [0, images];
       let text = '';
       const payload = () => ({
         title,
         note: text && `${text} | `,
         rate: rate(done, begun),
-        left: timeLeft(done, images, begun),
+        left: timeLeft(done, total, begun),
       });
       bars ??= start();
       open++;
@@ -71,7 +73,11 @@ function terminalProgress(stream: NodeJS.WriteStream): Progress {
       return {
         advance(more) {
           done += more;
-          bar.update(Math.min(done, images), payload());
+          bar.update(Math.min(done, total), payload());
+        },
+        skip(fewer) {
+          total -= fewer;
+          bar.setTotal(total);
         },
         note: (next) => void (text = next),
         milestone: (next) => void (text = next),
@@ -90,13 +96,14 @@ function plainProgress(stream: NodeJS.WriteStream): Progress {
     say,
     begin(title, images) {
       const begun = performance.now();
-      let done = 0;
+      let [done, total] = [0, images];
       say(`${title}: begun`);
       return {
         advance: (more) => void (done += more),
+        skip: (fewer) => void (total -= fewer),
         note: () => {},
         milestone(text) {
-          say(`${title}: ${text} | ${rate(done, begun)} images/s | ${timeLeft(done, images, begun)} left`);
+          say(`${title}: ${text} | ${rate(done, begun)} images/s | ${timeLeft(done, total, begun)} left`);
         },
         end: () => say(`${title}: done in ${duration((performance.now() - begun) / 1000)}`),
       };

@@ -46,7 +46,7 @@ const SETTINGS = settingsOf('recipe', 3, {
 });
 const silent: Progress = {
   say: () => {},
-  begin: () => ({ advance: () => {}, note: () => {}, milestone: () => {}, end: () => {} }),
+  begin: () => ({ advance: () => {}, skip: () => {}, note: () => {}, milestone: () => {}, end: () => {} }),
   close: () => {},
 };
 

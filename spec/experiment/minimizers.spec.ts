@@ -25,7 +25,7 @@ afterAll(() => rmSync(root, { recursive: true }));
 
 const PROGRESS = {
   say: () => {},
-  begin: () => ({ advance: () => {}, note: () => {}, milestone: () => {}, end: () => {} }),
+  begin: () => ({ advance: () => {}, skip: () => {}, note: () => {}, milestone: () => {}, end: () => {} }),
   close: () => {},
 };
 

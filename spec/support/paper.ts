@@ -20,7 +20,7 @@ afterAll(() => rmSync(root, { recursive: true }));
 
 export const SILENT: Progress = {
   say: () => {},
-  begin: () => ({ advance: () => {}, note: () => {}, milestone: () => {}, end: () => {} }),
+  begin: () => ({ advance: () => {}, skip: () => {}, note: () => {}, milestone: () => {}, end: () => {} }),
   close: () => {},
 };
 

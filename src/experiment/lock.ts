@@ -20,10 +20,11 @@ type Owner = z.infer<typeof ownerSchema>;
  * Makes this process the only one that works in a folder, until it ends or lets go. What a process left behind
  * that has died does not count.
  *
+ * @param flag what names another folder.
  * @returns lets go.
  * @throws UserError naming the process that works there.
  */
-export function holdFolder(path: string, now: Date): () => void {
+export function holdFolder(path: string, now: Date, flag = '--out'): () => void {
   mkdirSync(path, { recursive: true });
   const file = join(path, '.lock');
   const owner = {
@@ -38,7 +39,7 @@ export function holdFolder(path: string, now: Date): () => void {
     // A link appears whole or not at all, and only one process can make it.
     while (!tryLink(own, file)) {
       const other = readOwner(file);
-      if (other && isAlive(other)) throw inUse(path, file, other);
+      if (other && isAlive(other)) throw inUse(path, file, other, flag);
       // Only one of those who find it dead gets it out of the way.
       renameAway(file);
     }
@@ -113,10 +114,10 @@ function startOf(pid: number): string | null {
   }
 }
 
-function inUse(path: string, file: string, { pid, host, since }: Owner): UserError {
+function inUse(path: string, file: string, { pid, host, since }: Owner, flag: string): UserError {
   const elsewhere = host === hostname() ? '' : ` on ${host}`;
   const mend = elsewhere ? `, or delete ${file} if it is gone` : '';
   return new UserError(
-    `${path} is in use by process ${pid}${elsewhere}, since ${since}: wait for it, choose another --out${mend}.`,
+    `${path} is in use by process ${pid}${elsewhere}, since ${since}: wait for it, choose another ${flag}${mend}.`,
   );
 }

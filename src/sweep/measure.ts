@@ -95,7 +95,7 @@ export function measureLabel(measure: Measure): string {
     case 'rise': {
       const { directions, alphas, normalization } = measure;
       const reach = `${alphas.length} alphas from ${Math.min(...alphas)} to ${Math.max(...alphas)}`;
-      return `rise ${normalization}, ${directions} directions, ${reach}, ${measure.images} images`;
+      return `rise ${normalization}, ${directions} direction${directions === 1 ? '' : 's'}, ${reach}, ${measure.images} images`;
     }
     case 'keskar': {
       const space = measure.dimension === undefined ? 'full' : `subspace of ${measure.dimension}`;

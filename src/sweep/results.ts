@@ -46,12 +46,15 @@ export type MeasureFigures = MeasureResult['figures'];
 
 /** Names in a store. */
 export const KEYS = {
+  /** What a sweep was last run with: see sweep.ts. */
+  sweep: (name: string) => `sweeps/${name}/setting`,
   results: 'results/',
   resultsOf: (training: SweepTraining) => `results/${trainingId(training)}/`,
   training: (training: SweepTraining) => `results/${trainingId(training)}/training`,
   measure: (training: SweepTraining, measure: Measure) =>
     `results/${trainingId(training)}/${measureId(measure)}`,
   weights: (training: SweepTraining) => `weights/${trainingId(training)}`,
+  checkpoints: 'checkpoints/',
   checkpoint: (training: SweepTraining) => `checkpoints/${trainingId(training)}`,
 } as const;
 
@@ -74,7 +77,7 @@ export function isDone(job: Job, done: ReadonlySet<string>): boolean {
   return !training && measures.length === 0;
 }
 
-export function encodeJson(value: TrainingResult | MeasureResult): Uint8Array {
+export function encodeJson(value: object): Buffer {
   return Buffer.from(JSON.stringify(value));
 }
 

@@ -1,0 +1,227 @@
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import type { EngineChoice } from '../compute';
+import { chooseEngine } from '../compute/choose';
+import { probeEngine, type Probe } from '../compute/probe';
+import { DATASETS, type DataPlaces } from '../data/load';
+import { describeEngine } from '../engine/describe';
+import type { EngineInfo, EngineName } from '../engine/engine';
+import { availableMemory } from '../environment';
+import { UserError } from '../errors';
+import { expectedSeconds } from '../experiment/cost';
+import { needOf } from '../memory';
+import { duration, imagesPerSecond, type Progress } from '../progress';
+import { collect, JOB_STATES, readResults, type Row } from './collect';
+import { workOf } from './cost';
+import { loadSweepData } from './data';
+import { dataSchema, engineSchema, jobId, trainingLabel } from './job';
+import { datasetOf } from './networks';
+import { distinctJobs, expandPlan, type Plan, type SweepSetting } from './plan';
+import { runJobs } from './process-pool';
+import { encodeJson, isDone, KEYS, readJson, workLeft } from './results';
+import type { ResultStore } from './store';
+import { fastestCount, ratesTogether, rememberedCount, type WorkerCount } from './worker-count';
+import { startWorker, type WorkerProcess } from './worker-process';
+
+/** How a sweep is run on this machine. */
+export interface SweepOptions {
+  readonly store: ResultStore;
+  /** The store's name as worker processes open it. */
+  readonly location: string;
+  readonly engine: EngineChoice;
+  /** Worker processes side by side; where not given, as many as were measured to be fastest. */
+  readonly workers?: number;
+  readonly places: DataPlaces;
+  readonly progress: Progress;
+  readonly signal?: AbortSignal;
+}
+
+const settingSchema = z.strictObject({
+  engine: engineSchema,
+  data: z.partialRecord(z.enum(DATASETS), dataSchema),
+});
+
+/**
+ * Does every job of a plan that the store lacks, in worker processes of this machine.
+ *
+ * @throws UserError if no engine works, or once all others are done, if jobs failed; Interrupted where the signal says so.
+ */
+export async function runSweep(plan: Plan, options: SweepOptions): Promise<void> {
+  const { store, location, places, progress, signal } = options;
+  const info = await engineFor(options.engine, places.cache, progress.say);
+  const setting = settingOf(plan, info, options);
+  await rememberSetting(plan, setting, store, progress.say);
+  const jobs = distinctJobs(expandPlan(plan, setting));
+  const done = new Set(await store.list(KEYS.results));
+  const left = jobs.filter((job) => !isDone(job, done));
+  progress.say(
+    `Sweep ${plan.name} in ${store.name}: ${jobs.length} jobs, of which ${jobs.length - left.length} are done already; ` +
+      `${describeEngine({ ...info, workers: 1 })}.`,
+  );
+  if (left.length === 0) return;
+
+  const start = () =>
+    startWorker(
+      { engine: info.name, cache: places.cache, store: location, data: places.folder },
+      progress.say,
+    );
+  const count = options.workers
+    ? { workers: options.workers }
+    : await measuredCount(plan, info, places.cache, start, progress.say);
+  const workers = Math.min(count.workers, left.length);
+  const work = new Map(left.map((job) => [jobId(job), workOf(job, workLeft(job, done))]));
+  progress.say(beginning(left.length, workers, [...work.values()], count));
+
+  const imagesLeft = new Map([...work].map(([id, { training, evaluation }]) => [id, training + evaluation]));
+  const total = [...imagesLeft.values()].reduce((sum, images) => sum + images, 0);
+  const stretch = progress.begin(`Sweep ${plan.name}`, total);
+  const failures: string[] = [];
+  let ended = 0;
+  await runJobs(left, {
+    workers,
+    start,
+    signal,
+    onImages(job, images, note) {
+      imagesLeft.set(jobId(job), imagesLeft.get(jobId(job))! - images);
+      stretch.note(`${ended} of ${left.length} jobs done, ${note}`);
+      stretch.advance(images);
+    },
+    onEnd(job, failure) {
+      ended++;
+      stretch.skip(imagesLeft.get(jobId(job))!);
+      if (failure !== undefined) {
+        failures.push(`${trainingLabel(job.training)}: ${failure}`);
+        progress.say(`Failed: ${failures.at(-1)}`);
+      }
+      stretch.milestone(`${ended} of ${left.length} jobs done`);
+    },
+  });
+  stretch.end();
+  if (failures.length > 0) {
+    throw new UserError(
+      `${failures.length} of ${left.length} jobs failed, the first: ${failures[0].replace(/\.$/, '')}. ` +
+        'The same command tries them again.',
+    );
+  }
+}
+
+/**
+ * What a store knows of a plan's jobs, with the engine and the data that they were last run with.
+ *
+ * @throws UserError if the sweep was never run with this store.
+ */
+export async function sweepRows(plan: Plan, store: ResultStore): Promise<Row[]> {
+  const setting = await readJson(store, KEYS.sweep(plan.name), settingSchema);
+  const planned = setting && knows(setting, plan) ? expandPlan(plan, setting) : undefined;
+  if (!planned) throw new UserError(`${store.name} holds nothing of sweep ${plan.name}: run it first.`);
+  return collect(planned, await readResults(store, planned));
+}
+
+/** How far a sweep is, a line for all and one for each network, protocol and batch size. */
+export function statusText(plan: Plan, rows: readonly Row[]): string {
+  const counted = JOB_STATES.map((state) => ({
+    state,
+    count: rows.filter((row) => row.state === state).length,
+  }));
+  const states = counted.filter(({ count }) => count > 0).map(({ state, count }) => `${count} ${state}`);
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const { network, batchSize } = row.training;
+    const key = `${network}, ${row.protocol}, batch size ${batchSize}`;
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  const lines = [...groups].map(([key, of]) => {
+    const over = of.filter(({ state }) => state === 'done' || state === 'diverged').length;
+    return `  ${key}: ${over} of ${of.length}`;
+  });
+  return `Sweep ${plan.name}: ${rows.length} jobs: ${states.join(', ')}.\n${lines.join('\n')}\n`;
+}
+
+/** The engine that is asked for, tried in a process of its own. */
+async function engineFor(
+  choice: EngineChoice,
+  cache: string,
+  say: (line: string) => void,
+): Promise<EngineInfo> {
+  const probes = new Map<EngineName, Probe>();
+  const probe = async (name: EngineName) => {
+    const result = await probeEngine({ name, cache, measure: false }, say);
+    probes.set(name, result);
+    return result;
+  };
+  const { name, skipped } =
+    choice === 'auto' ? await chooseEngine(probe) : { name: choice, skipped: [] as string[] };
+  if (!name) throw new UserError(`No engine works here. ${skipped.join('; ')}.`);
+  for (const line of skipped) say(`Skipped ${line}`);
+  const result = probes.get(name) ?? (await probe(name));
+  if ('missing' in result) throw new UserError(`${name} cannot be used here: ${result.missing}`);
+  return result.info;
+}
+
+function settingOf(
+  plan: Plan,
+  { name, version }: EngineInfo,
+  { places, progress }: SweepOptions,
+): SweepSetting {
+  const names = [...new Set(plan.networks.map(datasetOf))];
+  const data = Object.fromEntries(
+    names.map((dataset) => [dataset, loadSweepData(dataset, places, progress.say).sha256]),
+  );
+  return { engine: { name, version }, data };
+}
+
+/** Whether a setting has the data of all of a plan's networks. */
+function knows({ data }: SweepSetting, { networks }: Plan): boolean {
+  return networks.every((network) => data[datasetOf(network)] !== undefined);
+}
+
+/** Stores what a sweep is run with, for those who read its results; results of another engine stay, and do not count. */
+async function rememberSetting(
+  { name }: Plan,
+  setting: SweepSetting,
+  store: ResultStore,
+  say: (line: string) => void,
+): Promise<void> {
+  const earlier = await readJson(store, KEYS.sweep(name), settingSchema);
+  if (earlier && encodeJson(earlier.engine).toString() !== encodeJson(setting.engine).toString()) {
+    say(
+      `Sweep ${name} was last run on ${earlier.engine.name} (${earlier.engine.version}): on another engine its jobs ` +
+        'are others, and are done anew.',
+    );
+  }
+  await store.write(KEYS.sweep(name), encodeJson(setting));
+}
+
+async function measuredCount(
+  { batchSizes }: Plan,
+  info: EngineInfo,
+  cache: string,
+  start: () => Promise<WorkerProcess>,
+  say: (line: string) => void,
+): Promise<WorkerCount> {
+  const onHost = info.name !== 'webgpu' && !info.gpu;
+  const room = onHost
+    ? Math.floor(availableMemory() / needOf(info.name as 'tensorflow' | 'wasm', Math.max(...batchSizes)))
+    : Infinity;
+  const most = Math.max(1, Math.min(availableParallelism(), room));
+  return rememberedCount(cache, info, most, () => {
+    say('Measuring how many workers are fastest here, once …');
+    return fastestCount(most, (workers) => ratesTogether(workers, start));
+  });
+}
+
+function beginning(
+  jobs: number,
+  workers: number,
+  work: readonly { training: number; evaluation: number }[],
+  { rates }: Partial<WorkerCount>,
+): string {
+  const what = `${jobs} job${jobs === 1 ? '' : 's'} on ${workers} worker${workers === 1 ? '' : 's'}`;
+  if (!rates) return `${what}.`;
+  const sum = (of: 'training' | 'evaluation') => work.reduce((total, one) => total + one[of], 0);
+  const seconds = expectedSeconds({ training: sum('training'), evaluation: sum('evaluation') }, rates);
+  return (
+    `${what}: at most about ${duration(seconds)}, at ${imagesPerSecond(rates.training)} images/s in training, ` +
+    `${imagesPerSecond(rates.evaluation)} in evaluation.`
+  );
+}
