@@ -287,16 +287,14 @@ function sweepCommands(program: Command): void {
     .description('print how far a sweep is')
     .action(async (file: string, options: { store?: string }) => {
       const plan = readPlan(file);
-      process.stdout.write(
-        statusText(plan, await sweepRows(plan, await openStore(storeOf(plan, options), say))),
-      );
+      process.stdout.write(statusText(plan, await sweepRows(plan, openStore(storeOf(plan, options), say))));
     });
   planned(command.command('export'))
     .description('write what is known of a sweep as a table')
     .requiredOption('--csv <file>', 'a row for each job and quantity, with a header')
     .action(async (file: string, options: { store?: string; csv: string }) => {
       const plan = readPlan(file);
-      const rows = await sweepRows(plan, await openStore(storeOf(plan, options), say));
+      const rows = await sweepRows(plan, openStore(storeOf(plan, options), say));
       const { csv } = options;
       guarded(csv, () => writeAtomically(csv, sweepCsv(rows)), 'choose another --csv');
     });
@@ -439,7 +437,7 @@ async function sweep(file: string, options: SweepCommandOptions): Promise<void> 
     throw new UserError(`--workers must be from 1 to ${MOST_WORKERS}.`);
   }
   const location = storeOf(plan, options);
-  const store = await openStore(location, say);
+  const store = openStore(location, say);
   // Another sweep may use the store meanwhile: equal jobs of both have equal results.
   if (!location.startsWith('s3://')) hold(join(location, 'sweeps', plan.name), '--store');
   const places = { cache: cacheFolder(), folder: data };

@@ -46,11 +46,10 @@ export function storeConformance(fresh: () => Promise<ResultStore>): void {
     );
   });
 
-  test('holds large contents whole, and one of many that are written at once', async () => {
+  test('holds large contents whole', async () => {
     const store = await fresh();
-    const large = Array.from({ length: 4 }, (_, value) => new Uint8Array(6_000_000).fill(value));
-    await Promise.all(large.map((content) => store.write('weights/a', content)));
-    const there = Uint8Array.from((await store.read('weights/a'))!);
-    expect(large.some((content) => Buffer.from(content).equals(there))).toBe(true);
+    const large = Uint8Array.from({ length: 12_000_000 }, (_, at) => at % 251);
+    await store.write('weights/a', large);
+    expect(Buffer.from((await store.read('weights/a'))!).equals(large)).toBe(true);
   });
 }

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { readChecked, removeChecked, writeChecked } from '../checked-file';
 import { UserError } from '../errors';
 import { guarded } from '../experiment/stored';
+import type * as S3 from './s3-store';
 
 /**
  * Where a sweep's results are: bytes by names such as "results/…/training". What is written appears whole or not at
@@ -24,10 +25,13 @@ export interface ResultStore {
  * The store that a user names.
  *
  * @param location a folder, or s3://bucket/prefix.
+ * @throws UserError if it is neither.
  */
-export async function openStore(location: string, say: (line: string) => void): Promise<ResultStore> {
+export function openStore(location: string, say: (line: string) => void): ResultStore {
   if (!location.startsWith('s3://')) return folderStore(location, say);
-  throw new UserError('TODO');
+  // Loaded only where it is used, since it is large.
+  const { s3Store } = require('./s3-store') as typeof S3;
+  return s3Store(location);
 }
 
 /** What a folder holds beside results: what was there before, what is not finished yet, and its lock. */

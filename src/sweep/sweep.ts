@@ -55,7 +55,7 @@ export async function runSweep(plan: Plan, options: SweepOptions): Promise<void>
   const done = new Set(await store.list(KEYS.results));
   const left = jobs.filter((job) => !isDone(job, done));
   progress.say(
-    `Sweep ${plan.name} in ${store.name}: ${jobs.length} jobs, of which ${jobs.length - left.length} are done already; ` +
+    `Sweep ${plan.name} in ${store.name}: ${counted(jobs.length, 'job')}, of which ${jobs.length - left.length} are done already; ` +
       `${describeEngine({ ...info, workers: 1 })}.`,
   );
   if (left.length === 0) return;
@@ -119,11 +119,11 @@ export async function sweepRows(plan: Plan, store: ResultStore): Promise<Row[]> 
 
 /** How far a sweep is, a line for all and one for each network, protocol and batch size. */
 export function statusText(plan: Plan, rows: readonly Row[]): string {
-  const counted = JOB_STATES.map((state) => ({
+  const numbers = JOB_STATES.map((state) => ({
     state,
     count: rows.filter((row) => row.state === state).length,
   }));
-  const states = counted.filter(({ count }) => count > 0).map(({ state, count }) => `${count} ${state}`);
+  const states = numbers.filter(({ count }) => count > 0).map(({ state, count }) => `${count} ${state}`);
   const groups = new Map<string, Row[]>();
   for (const row of rows) {
     const { network, batchSize } = row.training;
@@ -134,7 +134,7 @@ export function statusText(plan: Plan, rows: readonly Row[]): string {
     const over = of.filter(({ state }) => state === 'done' || state === 'diverged').length;
     return `  ${key}: ${over} of ${of.length}`;
   });
-  return `Sweep ${plan.name}: ${rows.length} jobs: ${states.join(', ')}.\n${lines.join('\n')}\n`;
+  return `Sweep ${plan.name}: ${counted(rows.length, 'job')}: ${states.join(', ')}.\n${lines.join('\n')}\n`;
 }
 
 /** The engine that is asked for, tried in a process of its own. */
@@ -216,7 +216,7 @@ function beginning(
   work: readonly { training: number; evaluation: number }[],
   { rates }: Partial<WorkerCount>,
 ): string {
-  const what = `${jobs} job${jobs === 1 ? '' : 's'} on ${workers} worker${workers === 1 ? '' : 's'}`;
+  const what = `${counted(jobs, 'job')} on ${counted(workers, 'worker')}`;
   if (!rates) return `${what}.`;
   const sum = (of: 'training' | 'evaluation') => work.reduce((total, one) => total + one[of], 0);
   const seconds = expectedSeconds({ training: sum('training'), evaluation: sum('evaluation') }, rates);
@@ -224,4 +224,8 @@ function beginning(
     `${what}: at most about ${duration(seconds)}, at ${imagesPerSecond(rates.training)} images/s in training, ` +
     `${imagesPerSecond(rates.evaluation)} in evaluation.`
   );
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

@@ -36,8 +36,10 @@ export interface WorkerProcess {
   measureRates(): Promise<Rates>;
   /** Has it store what was done of the job under way, and end that. */
   interrupt(): void;
-  /** Ends the process. */
+  /** Ends the process, when it has heard of it. */
   end(): Promise<void>;
+  /** Ends the process at once. */
+  kill(): void;
 }
 
 interface Request {
@@ -122,5 +124,6 @@ export async function startWorker(
     },
     interrupt: () => send({ kind: 'interrupt' }),
     end,
+    kill: () => void child.kill('SIGKILL'),
   };
 }

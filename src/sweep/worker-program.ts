@@ -39,7 +39,7 @@ async function contextOf({ engine, cache, store, data: folder }: WorkerSetting):
   const loaded = new Map<DatasetName, SweepData>();
   return {
     compute,
-    store: await openStore(store, say),
+    store: openStore(store, say),
     load(name) {
       const data = loaded.get(name) ?? loadSweepData(name, { cache, folder }, say);
       loaded.set(name, data);

@@ -1,0 +1,72 @@
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  NoSuchKey,
+  paginateListObjectsV2,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { messageOf, UserError } from '../errors';
+import type { ResultStore } from './store';
+
+/**
+ * A store in a bucket of S3, or of a service that speaks its protocol. Credentials, region and endpoint come as AWS's own
+ * tools have them, from AWS_ACCESS_KEY_ID, AWS_REGION, AWS_ENDPOINT_URL and so on. An object appears whole or not at all,
+ * and the client checks its checksum.
+ *
+ * @param location s3://bucket/prefix; the prefix may be left out.
+ * @throws UserError if it is none.
+ */
+export function s3Store(location: string, environment: NodeJS.ProcessEnv = process.env): ResultStore {
+  const [, Bucket, path] = /^s3:\/\/([^/]+)\/?(.*?)\/*$/.exec(location) ?? [];
+  if (!Bucket)
+    throw new UserError(`--store ${location} names no bucket: it is s3://bucket or s3://bucket/prefix.`);
+  // That later versions than the pinned one need another Node.js is nothing to a user.
+  environment.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+  const prefix = path ? `${path}/` : '';
+  const ownEndpoint = environment.AWS_ENDPOINT_URL_S3 ?? environment.AWS_ENDPOINT_URL;
+  const client = new S3Client(
+    // Others than AWS have their buckets in the path, and most of them no regions.
+    ownEndpoint ? { forcePathStyle: true, region: environment.AWS_REGION ?? 'us-east-1' } : {},
+  );
+
+  /** Turns the service's word into the user's. */
+  const asking = async <T>(request: Promise<T>): Promise<T> => {
+    try {
+      return await request;
+    } catch (error) {
+      if (error instanceof NoSuchKey) throw error;
+      const why = `${(error as Error).name}: ${messageOf(error)}`.replaceAll('\n', ' ');
+      throw new UserError(`${location} cannot be used (${why}): see to its bucket and the AWS_ variables.`);
+    }
+  };
+
+  return {
+    name: location,
+    async read(key) {
+      try {
+        const { Body } = await asking(client.send(new GetObjectCommand({ Bucket, Key: prefix + key })));
+        return await asking(Body!.transformToByteArray());
+      } catch (error) {
+        if (error instanceof NoSuchKey) return undefined;
+        throw error;
+      }
+    },
+    async write(key, content) {
+      await asking(client.send(new PutObjectCommand({ Bucket, Key: prefix + key, Body: content })));
+    },
+    list: (within) =>
+      asking(
+        (async () => {
+          const names: string[] = [];
+          for await (const page of paginateListObjectsV2({ client }, { Bucket, Prefix: prefix + within })) {
+            for (const { Key } of page.Contents ?? []) names.push(Key!.slice(prefix.length));
+          }
+          return names.sort();
+        })(),
+      ),
+    async remove(key) {
+      await asking(client.send(new DeleteObjectCommand({ Bucket, Key: prefix + key })));
+    },
+  };
+}
