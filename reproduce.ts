@@ -59,7 +59,8 @@ import { parseReport } from './src/report/report';
 import { sweepCsv } from './src/sweep/export';
 import { parsePlan, type Plan } from './src/sweep/plan';
 import { openStore } from './src/sweep/store';
-import { runSweep, statusText, sweepRows } from './src/sweep/sweep';
+import { placeOf } from './src/sweep/redis-url';
+import { runSweep, serve, statusText, sweepRows } from './src/sweep/sweep';
 import { BATCH_STATISTICS } from './src/training/gradient';
 import { precision, short } from './src/verdict/claim';
 
@@ -100,12 +101,24 @@ type PaperOptions = CommonOptions &
     overwrite?: boolean;
   };
 
-interface SweepCommandOptions extends CommonOptions {
-  store?: string;
+interface ComputingOptions extends CommonOptions {
   workers?: number;
   data?: string;
 }
 
+interface SweepCommandOptions extends ComputingOptions {
+  store?: string;
+  queue?: string;
+  priority: number;
+}
+
+interface WorkerCommandOptions extends ComputingOptions {
+  store: string;
+  queue: string;
+}
+
+/** BullMQ's least urgent. */
+const MOST_PRIORITY = 2_097_152;
 /** More than any machine has a use for. */
 const MOST_WORKERS = 1024;
 
@@ -150,7 +163,7 @@ function commandLine(): Command {
     .action(async (options: ReproduceOptions, { args }: Command) => {
       if (args.length > 0) {
         throw new UserError(
-          `unknown command '${args[0]}': there are control, paper, sweep, report, curve and doctor (see --help).`,
+          `unknown command '${args[0]}': there are control, paper, sweep, worker, report, curve and doctor (see --help).`,
         );
       }
       process.exitCode = await reproduce(options);
@@ -265,21 +278,27 @@ function sweepCommands(program: Command): void {
       .argument('<plan>', 'a YAML file, such as sweeps/batch-size.yaml')
       .option('--store <dir>', 'where the results are (default: results/sweep-<name>)');
 
-  const command = planned(program.command('sweep'))
+  const computing = (command: Command) =>
+    command
+      .addOption(engineOption())
+      .option(
+        '--workers <n>',
+        'processes side by side (default: as many as are fastest, measured once)',
+        whole(),
+      )
+      .option('--data <dir>', "the folder of CIFAR-100's train.bin and test.bin, for C3 and C4");
+
+  const command = computing(planned(program.command('sweep')))
     .description(
       'train every network, batch size, seed and protocol of a plan with each other, and measure the minimizers. ' +
         'What the store holds is not done again, whichever plan it was done for',
     )
-    .addOption(engineOption())
-    .option(
-      '--workers <n>',
-      'processes side by side (default: as many as are fastest, measured once)',
-      whole(),
-    )
-    .option('--data <dir>', "the folder of CIFAR-100's train.bin and test.bin, for C3 and C4")
+    .option('--queue <url>', 'have the jobs done by the workers that listen to this Redis, not here')
+    .option('--priority <n>', 'of the jobs in the queue, from 1, which is taken first', whole(), 100)
     .addHelpText(
       'after',
-      '\nExample: npx ts-node reproduce.ts sweep sweeps/batch-size.yaml\n' +
+      '\nExamples: npx ts-node reproduce.ts sweep sweeps/batch-size.yaml\n' +
+        '          npx ts-node reproduce.ts sweep sweeps/batch-size.yaml --queue redis://host --store s3://bucket/sweeps\n' +
         'Ctrl-C stores what is under way; the same command goes on from there.',
     )
     .action(sweep);
@@ -298,6 +317,24 @@ function sweepCommands(program: Command): void {
       const { csv } = options;
       guarded(csv, () => writeAtomically(csv, sweepCsv(rows)), 'choose another --csv');
     });
+
+  computing(common(program.command('worker')))
+    .description(
+      'do the jobs of sweeps as they come, until Ctrl-C or SIGTERM; then those under way go to others',
+    )
+    .requiredOption(
+      '--queue <url>',
+      'the Redis that sweeps are given to, such as rediss://user:password@host:6379',
+    )
+    .requiredOption(
+      '--store <dir>',
+      "the sweeps' own: a folder that all machines share, or s3://bucket/prefix",
+    )
+    .addHelpText(
+      'after',
+      '\nExample: npx ts-node reproduce.ts worker --queue redis://host --store s3://bucket/sweeps',
+    )
+    .action(worker);
 }
 
 function common(command: Command): Command {
@@ -431,19 +468,37 @@ async function writePaper(folder: PaperFolder): Promise<void> {
 }
 
 async function sweep(file: string, options: SweepCommandOptions): Promise<void> {
-  const { engine, workers, data } = options;
+  const { queue, priority } = options;
   const plan = readPlan(file);
-  if (workers !== undefined && (workers < 1 || workers > MOST_WORKERS)) {
-    throw new UserError(`--workers must be from 1 to ${MOST_WORKERS}.`);
+  if (priority < 1 || priority > MOST_PRIORITY) {
+    throw new UserError(`--priority must be from 1 to ${MOST_PRIORITY}.`);
   }
+  if (queue !== undefined) placeOf(queue);
   const location = storeOf(plan, options);
+  const where = placesOf({ ...options, store: location });
   const store = openStore(location, say);
   // Another sweep may use the store meanwhile: equal jobs of both have equal results.
   if (!location.startsWith('s3://')) hold(join(location, 'sweeps', plan.name), '--store');
-  const places = { cache: cacheFolder(), folder: data };
-  const signal = untilInterrupted();
-  await runSweep(plan, { store, location, engine, workers, places, progress, signal });
+  await runSweep(plan, {
+    ...where,
+    store,
+    signal: untilInterrupted(),
+    queue: queue === undefined ? undefined : { url: queue, priority },
+  });
   process.stdout.write(statusText(plan, await sweepRows(plan, store)));
+}
+
+async function worker(options: WorkerCommandOptions): Promise<void> {
+  placeOf(options.queue);
+  await serve(options.queue, { ...placesOf(options), signal: untilInterrupted() });
+}
+
+/** Where and how jobs are done. */
+function placesOf({ store, engine, workers, data }: ComputingOptions & { store: string }) {
+  if (workers !== undefined && (workers < 1 || workers > MOST_WORKERS)) {
+    throw new UserError(`--workers must be from 1 to ${MOST_WORKERS}.`);
+  }
+  return { location: store, engine, workers, places: { cache: cacheFolder(), folder: data }, progress };
 }
 
 function storeOf({ name }: Plan, { store }: { store?: string }): string {

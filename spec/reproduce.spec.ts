@@ -37,7 +37,10 @@ describe('bad input ends with exit code 2 and one line that names it', () => {
     [['--alphas=-1,x,1'], "argument '-1,x,1' is invalid"],
     [['--directions', '0'], '--directions'],
     [['--preset', 'smoke', '--out', aFile], 'a file cannot be written'],
-    [['contrl'], "unknown command 'contrl': there are control, paper, sweep, report, curve and doctor"],
+    [
+      ['contrl'],
+      "unknown command 'contrl': there are control, paper, sweep, worker, report, curve and doctor",
+    ],
     [['--seeds', '0'], '--seeds'],
     [['--sensitivity-images', '0'], '--sensitivity-images must be at least 1'],
     [['paper', '--networks', 'C1,C9'], '--networks'],

@@ -14,16 +14,19 @@ import { duration, imagesPerSecond, type Progress } from '../progress';
 import { collect, JOB_STATES, readResults, type Row } from './collect';
 import { workOf } from './cost';
 import { loadSweepData } from './data';
-import { dataSchema, engineSchema, jobId, trainingLabel } from './job';
+import { dataSchema, engineSchema, jobId, trainingLabel, type Job } from './job';
 import { datasetOf } from './networks';
 import { distinctJobs, expandPlan, type Plan, type SweepSetting } from './plan';
 import { runJobs } from './process-pool';
+import type * as Queue from './queue';
+import { placeOf } from './redis-url';
 import { encodeJson, isDone, KEYS, readJson, workLeft } from './results';
 import type { ResultStore } from './store';
 import { fastestCount, ratesTogether, rememberedCount, type WorkerCount } from './worker-count';
+import type * as Server from './worker';
 import { startWorker, type WorkerProcess } from './worker-process';
 
-/** How a sweep is run on this machine. */
+/** How a sweep is run. */
 export interface SweepOptions {
   readonly store: ResultStore;
   /** The store's name as worker processes open it. */
@@ -31,9 +34,11 @@ export interface SweepOptions {
   readonly engine: EngineChoice;
   /** Worker processes side by side; where not given, as many as were measured to be fastest. */
   readonly workers?: number;
+  /** Has the jobs done by the workers that listen to a Redis, instead of by this machine. */
+  readonly queue?: { readonly url: string; readonly priority: number };
   readonly places: DataPlaces;
   readonly progress: Progress;
-  readonly signal?: AbortSignal;
+  readonly signal: AbortSignal;
 }
 
 const settingSchema = z.strictObject({
@@ -42,12 +47,13 @@ const settingSchema = z.strictObject({
 });
 
 /**
- * Does every job of a plan that the store lacks, in worker processes of this machine.
+ * Has every job of a plan done that the store lacks, by worker processes of this machine or through a queue.
  *
  * @throws UserError if no engine works, or once all others are done, if jobs failed; Interrupted where the signal says so.
  */
 export async function runSweep(plan: Plan, options: SweepOptions): Promise<void> {
-  const { store, location, places, progress, signal } = options;
+  const { store, places, progress, queue } = options;
+  if (queue) await queues().demandRedis(queue.url);
   const info = await engineFor(options.engine, places.cache, progress.say);
   const setting = settingOf(plan, info, options);
   await rememberSetting(plan, setting, store, progress.say);
@@ -59,15 +65,36 @@ export async function runSweep(plan: Plan, options: SweepOptions): Promise<void>
       `${describeEngine({ ...info, workers: 1 })}.`,
   );
   if (left.length === 0) return;
+  const failures = queue
+    ? await doElsewhere(plan, left, setting, { ...options, queue })
+    : await doHere(plan, left, done, info, options);
+  for (const [job, failure] of failures) progress.say(`Failed: ${trainingLabel(job.training)}: ${failure}`);
+  const [first] = failures;
+  if (!first) return;
+  throw new UserError(
+    `${failures.size} of ${counted(left.length, 'job')} failed, the first: ${first[1].replace(/\.$/, '')}. ` +
+      'The same command tries them again.',
+  );
+}
 
+/** Jobs that failed, and why. */
+type Failures = ReadonlyMap<Job, string>;
+
+async function doHere(
+  plan: Plan,
+  left: readonly Job[],
+  done: ReadonlySet<string>,
+  info: EngineInfo,
+  { location, workers: wanted, places, progress, signal }: SweepOptions,
+): Promise<Failures> {
   const start = () =>
     startWorker(
       { engine: info.name, cache: places.cache, store: location, data: places.folder },
       progress.say,
     );
-  const count = options.workers
-    ? { workers: options.workers }
-    : await measuredCount(plan, info, places.cache, start, progress.say);
+  const count = wanted
+    ? { workers: wanted }
+    : await measuredCount(Math.max(...plan.batchSizes), info, places.cache, start, progress.say);
   const workers = Math.min(count.workers, left.length);
   const work = new Map(left.map((job) => [jobId(job), workOf(job, workLeft(job, done))]));
   progress.say(beginning(left.length, workers, [...work.values()], count));
@@ -75,7 +102,7 @@ export async function runSweep(plan: Plan, options: SweepOptions): Promise<void>
   const imagesLeft = new Map([...work].map(([id, { training, evaluation }]) => [id, training + evaluation]));
   const total = [...imagesLeft.values()].reduce((sum, images) => sum + images, 0);
   const stretch = progress.begin(`Sweep ${plan.name}`, total);
-  const failures: string[] = [];
+  const failures = new Map<Job, string>();
   let ended = 0;
   await runJobs(left, {
     workers,
@@ -88,22 +115,72 @@ export async function runSweep(plan: Plan, options: SweepOptions): Promise<void>
     },
     onEnd(job, failure) {
       ended++;
+      if (failure !== undefined) failures.set(job, failure);
       stretch.skip(imagesLeft.get(jobId(job))!);
-      if (failure !== undefined) {
-        failures.push(`${trainingLabel(job.training)}: ${failure}`);
-        progress.say(`Failed: ${failures.at(-1)}`);
-      }
       stretch.milestone(`${ended} of ${left.length} jobs done`);
     },
   });
   stretch.end();
-  if (failures.length > 0) {
-    throw new UserError(
-      `${failures.length} of ${left.length} jobs failed, the first: ${failures[0].replace(/\.$/, '')}. ` +
-        'The same command tries them again.',
-    );
+  return failures;
+}
+
+async function doElsewhere(
+  plan: Plan,
+  left: readonly Job[],
+  { engine }: SweepSetting,
+  { store, queue, progress, signal }: SweepOptions & { readonly queue: { url: string; priority: number } },
+): Promise<Failures> {
+  const say = (line: string) => progress.say(`Sweep ${plan.name}: ${line}`);
+  const { haveDone, openQueue } = queues();
+  const jobs = openQueue(queue.url, engine);
+  try {
+    return await haveDone(jobs, left, { store, priority: queue.priority, say, signal });
+  } finally {
+    await jobs.close();
   }
 }
+
+/**
+ * Does the jobs that wait in a Redis for this machine's engine, until the signal says so.
+ *
+ * @throws UserError if no engine works, or Redis cannot be reached.
+ */
+export async function serve(
+  url: string,
+  { location, engine, workers, places, progress, signal }: Omit<SweepOptions, 'queue' | 'store'>,
+): Promise<void> {
+  await queues().demandRedis(url);
+  const info = await engineFor(engine, places.cache, progress.say);
+  const start = () =>
+    startWorker(
+      { engine: info.name, cache: places.cache, store: location, data: places.folder },
+      progress.say,
+    );
+  const count = workers
+    ? { workers }
+    : await measuredCount(USUAL_BATCH, info, places.cache, start, progress.say);
+  progress.say(
+    `Waiting for jobs at ${placeOf(url)} on ${counted(count.workers, 'worker')}; ${describeEngine({ ...info, workers: 1 })}.`,
+  );
+  const { name, version } = info;
+  const { serveQueue } = require('./worker') as typeof Server;
+  await serveQueue({
+    url,
+    engine: { name, version },
+    workers: count.workers,
+    start,
+    say: progress.say,
+    signal,
+  });
+}
+
+/** Loaded only where it is used, since BullMQ is large. */
+function queues(): typeof Queue {
+  return require('./queue') as typeof Queue;
+}
+
+/** Memory is kept free for batches as large as this one, where the jobs are not known beforehand. */
+const USUAL_BATCH = 1024;
 
 /**
  * What a store knows of a plan's jobs, with the engine and the data that they were last run with.
@@ -193,7 +270,7 @@ async function rememberSetting(
 }
 
 async function measuredCount(
-  { batchSizes }: Plan,
+  largestBatch: number,
   info: EngineInfo,
   cache: string,
   start: () => Promise<WorkerProcess>,
@@ -201,7 +278,7 @@ async function measuredCount(
 ): Promise<WorkerCount> {
   const onHost = info.name !== 'webgpu' && !info.gpu;
   const room = onHost
-    ? Math.floor(availableMemory() / needOf(info.name as 'tensorflow' | 'wasm', Math.max(...batchSizes)))
+    ? Math.floor(availableMemory() / needOf(info.name as 'tensorflow' | 'wasm', largestBatch))
     : Infinity;
   const most = Math.max(1, Math.min(availableParallelism(), room));
   return rememberedCount(cache, info, most, () => {

@@ -1,0 +1,206 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { Interrupted } from '../../src/errors';
+import { distinctJobs, expandPlan } from '../../src/sweep/plan';
+import { jobId, type Job, type SweepEngine } from '../../src/sweep/job';
+import { demandRedis, giveOut, haveDone, openQueue, queueName } from '../../src/sweep/queue';
+import { placeOf } from '../../src/sweep/redis-url';
+import { encodeJson, KEYS } from '../../src/sweep/results';
+import { folderStore } from '../../src/sweep/store';
+import { serveQueue } from '../../src/sweep/worker';
+import { JobFailed, WorkerDied, type WorkerProcess } from '../../src/sweep/worker-process';
+import { redisMissing, startRedis, type RedisServer } from '../support/redis-server';
+import { SETTING, tinyPlan } from '../support/sweeps';
+
+test('the queue of an engine is its own, and a URL shows no password', () => {
+  const engine = { name: 'wasm', version: '1' } as const;
+  expect(queueName(engine)).toBe(queueName({ version: '1', name: 'wasm' }));
+  expect(queueName(engine)).not.toBe(queueName({ ...engine, version: '2' }));
+  expect(placeOf('rediss://me:secret@host:7000/3')).toBe('host:7000');
+  expect(placeOf('redis://host')).toBe('host:6379');
+  for (const url of ['host:6379', 'http://host', 'redis://', 'nonsense:secret']) {
+    expect(() => placeOf(url)).toThrow(/^--queue must be like redis:/);
+  }
+});
+
+const missing = redisMissing();
+if (missing) process.stderr.write(`The specs do without a queue: ${missing}\n`);
+
+(missing ? describe.skip : describe)('a queue', () => {
+  const root = mkdtempSync(join(tmpdir(), 'sharp minima '));
+  let redis: RedisServer;
+  beforeAll(async () => {
+    redis = await startRedis(root);
+  });
+  afterAll(async () => {
+    await redis.stop();
+    rmSync(root, { recursive: true });
+  });
+
+  const jobs = distinctJobs(expandPlan(tinyPlan({ seeds: [0, 1, 2, 3, 4, 5], measures: [] }), SETTING));
+  const closing: (() => Promise<unknown>)[] = [];
+  afterEach(async () => {
+    for (const close of closing.splice(0)) await close();
+  });
+  let queues = 0;
+  /** An engine that no other test's jobs are for, and its queue. */
+  const fresh = () => {
+    const engine: SweepEngine = { name: 'wasm', version: `spec ${++queues}` };
+    const queue = openQueue(redis.url, engine);
+    closing.push(() => queue.close());
+    return { engine, queue };
+  };
+  const store = () => folderStore(mkdtempSync(join(root, 'store ')));
+  const finish = (results: ReturnType<typeof store>, { training }: Job) =>
+    results.write(KEYS.training(training), encodeJson({}));
+
+  /** Serves with workers that do as told, until it is stopped. */
+  const serve = (engine: SweepEngine, run: (job: Job) => Promise<void>, workers = 1) => {
+    const controller = new AbortController();
+    const seen = { started: 0, ended: 0, interrupted: 0, said: [] as string[] };
+    const served = serveQueue({
+      url: redis.url,
+      engine,
+      workers,
+      signal: controller.signal,
+      say: (line) => seen.said.push(line),
+      start: async () => {
+        seen.started++;
+        let stop: ((error: Error) => void) | undefined;
+        const interrupted = () => new Promise<never>((_, reject) => (stop = reject));
+        return {
+          run: (job) => Promise.race([run(job as Job), interrupted()]),
+          interrupt() {
+            seen.interrupted++;
+            stop?.(new Interrupted('interrupted'));
+          },
+          end: async () => void seen.ended++,
+        } as WorkerProcess;
+      },
+    });
+    const stop = async () => {
+      controller.abort(new Interrupted('enough'));
+      await served;
+    };
+    closing.unshift(stop);
+    return { seen, stop };
+  };
+
+  test('holds each job once, under its address, the urgent first, however often they are given out', async () => {
+    const { engine, queue } = fresh();
+    await giveOut(queue, jobs, 100);
+    await giveOut(queue, [...jobs].reverse(), 100);
+    await giveOut(queue, jobs.slice(4), 1);
+    const urgent = distinctJobs(expandPlan(tinyPlan({ seeds: [9], measures: [] }), SETTING));
+    await giveOut(queue, urgent, 1);
+    expect(await queue.getJobCountByTypes('prioritized')).toBe(7);
+    expect((await queue.getJob(jobId(jobs[2])))?.data).toEqual(jobs[2]);
+    const order: number[] = [];
+    serve(engine, async ({ training }) => void order.push(training.seed));
+    while (order.length < 7) await setTimeout(20);
+    expect(order).toEqual([9, 0, 1, 2, 3, 4, 5]);
+  });
+
+  test('is followed until the store has every result, whoever puts it there, and keeps nothing that is done', async () => {
+    const { engine, queue } = fresh();
+    const results = store();
+    await finish(results, jobs[0]);
+    const done: number[] = [];
+    serve(
+      engine,
+      async (job) => {
+        done.push(job.training.seed);
+        await finish(results, job);
+      },
+      2,
+    );
+    const said: string[] = [];
+    const options = { store: results, priority: 100, say: (line: string) => void said.push(line) };
+    expect(await haveDone(queue, jobs, options)).toEqual(new Map());
+    expect(done.sort()).toEqual([1, 2, 3, 4, 5]);
+    expect(said.at(-1)).toBe('6 of 6 jobs done');
+    // What the store has lost is done again.
+    await results.remove(KEYS.training(jobs[3].training));
+    expect(await haveDone(queue, jobs, options)).toEqual(new Map());
+    expect(done).toEqual([1, 2, 3, 4, 5, 3]);
+  });
+
+  test('refuses a value that is no job, or stands under another address, without running it or trying again', async () => {
+    const { engine, queue } = fresh();
+    const ran: unknown[] = [];
+    await queue.add('evil', { command: 'rm' } as unknown as Job, { jobId: 'evil', attempts: 5 });
+    await queue.add('other', jobs[1], { jobId: jobId(jobs[0]), attempts: 5 });
+    serve(engine, async (job) => void ran.push(job));
+    while ((await queue.getFailedCount()) < 2) await setTimeout(20);
+    for (const { failedReason, attemptsMade } of await queue.getFailed()) {
+      expect(failedReason).toBe('its value is no job, or not the one that its address is of');
+      expect(attemptsMade).toBe(1);
+    }
+    expect(ran).toEqual([]);
+  });
+
+  test('tells why a job failed for good, and tries it again when it is asked for again', async () => {
+    const { engine, queue } = fresh();
+    const results = store();
+    let broken = true;
+    await queue.add('once', jobs[0], { jobId: jobId(jobs[0]), attempts: 1 });
+    serve(engine, async (job) => {
+      if (broken) throw new JobFailed('The disk is full.');
+      await finish(results, job);
+    });
+    const options = { store: results, priority: 100, say: () => {} };
+    expect([...(await haveDone(queue, jobs.slice(0, 1), options))]).toEqual([[jobs[0], 'The disk is full.']]);
+    broken = false;
+    expect(await haveDone(queue, jobs.slice(0, 1), options)).toEqual(new Map());
+  });
+
+  test('gives a job whose process dies to a fresh one, after a pause', async () => {
+    const { engine, queue } = fresh();
+    let tries = 0;
+    const { seen } = serve(engine, async () => {
+      if (++tries === 1) throw new WorkerDied('its process ended by SIGKILL');
+    });
+    const opts = {
+      jobId: jobId(jobs[0]),
+      attempts: 5,
+      backoff: { type: 'fixed', delay: 100 },
+      removeOnComplete: true,
+    };
+    await queue.add('dying', jobs[0], opts);
+    while (tries < 2 || (await queue.getJob(jobId(jobs[0])))) await setTimeout(20);
+    expect(seen.started).toBe(2);
+    expect(seen.said).toContain('Failed: dying: its process ended by SIGKILL');
+  });
+
+  test('has a job back whose worker drains, for the next at once, without counting it as failed', async () => {
+    const { engine, queue } = fresh();
+    await giveOut(queue, jobs.slice(0, 2), 100);
+    let begun = 0;
+    const first = serve(engine, () => {
+      begun++;
+      return new Promise(() => {});
+    });
+    while (begun === 0) await setTimeout(20);
+    await first.stop();
+    expect(first.seen).toMatchObject({ started: 1, interrupted: 1, ended: 1 });
+    expect(begun).toBe(1);
+    expect(await queue.getJobCountByTypes('prioritized')).toBe(2);
+    expect((await queue.getJob(jobId(jobs[0])))?.attemptsMade).toBe(0);
+    let done = 0;
+    serve(engine, async () => void done++);
+    while (done < 2) await setTimeout(20);
+  });
+
+  test('that cannot be reached is one line that shows no password', async () => {
+    await expect(demandRedis(redis.url.replace('a%20secret', 'wrong'))).rejects.toThrow(
+      /^Redis at 127.0.0.1:\d+ cannot be used \(WRONGPASS.*\): see to --queue\.$/,
+    );
+    await expect(demandRedis('redis://:secret@127.0.0.1:1')).rejects.toThrow(
+      /^Redis at 127.0.0.1:1 cannot be used \((?!.*secret).*\): see to --queue\.$/,
+    );
+    await demandRedis(redis.url);
+  });
+});

@@ -1,0 +1,142 @@
+import { setTimeout } from 'node:timers/promises';
+import { Queue, type RedisOptions } from 'bullmq';
+import { Redis } from 'ioredis';
+import { messageOf, UserError } from '../errors';
+import { contentId } from './canonical';
+import { jobId, trainingLabel, type Job, type SweepEngine } from './job';
+import { placeOf } from './redis-url';
+import { isDone, KEYS } from './results';
+import type { ResultStore } from './store';
+
+// Jobs wait in a queue of BullMQ on Redis, under their addresses, so that none is there twice. Redis holds what is to be
+// done; what is done, the store alone says.
+
+/** Where an engine's jobs wait: a worker hears of no others. */
+export function queueName(engine: SweepEngine): string {
+  return `sharp-minima-${contentId(engine).slice(0, 16)}`;
+}
+
+/** How BullMQ reaches Redis. A connection that is lost is tried again until it is there. */
+export function connectionTo(url: string): RedisOptions {
+  return { url, maxRetriesPerRequest: null };
+}
+
+/**
+ * Makes sure of a Redis before anything waits for it.
+ *
+ * @param url redis://user:password@host:port/number, or rediss:// for TLS.
+ * @throws UserError if there is none; it does not show the password.
+ */
+export async function demandRedis(url: string): Promise<void> {
+  const place = placeOf(url);
+  const client = new Redis(url, { lazyConnect: true, connectTimeout: 5000, retryStrategy: () => null });
+  // The call fails, too, but does not tell why.
+  let cause: unknown;
+  client.on('error', (error) => (cause ??= error));
+  try {
+    await client.connect();
+    await client.ping();
+  } catch (error) {
+    throw new UserError(`Redis at ${place} cannot be used (${messageOf(cause ?? error)}): see to --queue.`);
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** Opens the queue of an engine's jobs. */
+export function openQueue(url: string, engine: SweepEngine): Queue<Job> {
+  const queue = new Queue<Job>(queueName(engine), { connection: connectionTo(url) });
+  // A connection that was lost comes again; until then, calls wait.
+  queue.on('error', () => {});
+  return queue;
+}
+
+/** How often a job is tried whose process dies or whose store cannot be reached, and the first pause before the next. */
+const ATTEMPTS = 5;
+const FIRST_PAUSE = 5000;
+/** Of one call. */
+const TOGETHER = 500;
+
+/** Puts jobs into a queue, in order; those that are there already stay as they are. @param priority 1 is taken first. */
+export async function giveOut(queue: Queue<Job>, jobs: readonly Job[], priority: number): Promise<void> {
+  const entries = jobs.map((job) => ({
+    name: trainingLabel(job.training),
+    data: job,
+    opts: {
+      jobId: jobId(job),
+      priority,
+      attempts: ATTEMPTS,
+      backoff: { type: 'exponential', delay: FIRST_PAUSE, jitter: 0.5 },
+      // The store says what is done, so that what it lost can be done again.
+      removeOnComplete: true,
+      removeOnFail: false,
+    },
+  }));
+  for (let from = 0; from < entries.length; from += TOGETHER) {
+    await queue.addBulk(entries.slice(from, from + TOGETHER));
+  }
+}
+
+/** Has those of some jobs tried again that have failed in the queue. */
+export async function tryAgain(queue: Queue<Job>, jobs: readonly Job[]): Promise<void> {
+  const wanted = new Set(jobs.map(jobId));
+  for (const failed of await queue.getFailed()) {
+    if (wanted.has(failed.id!)) await failed.retry('failed', { resetAttemptsMade: true });
+  }
+}
+
+/** Why jobs failed, by their addresses, of those that will not be tried again. */
+async function failuresOf(queue: Queue<Job>, jobs: readonly Job[]): Promise<ReadonlyMap<string, string>> {
+  const wanted = new Set(jobs.map(jobId));
+  const failed = await queue.getFailed();
+  return new Map(
+    failed.filter(({ id }) => wanted.has(id!)).map(({ id, failedReason }) => [id!, failedReason]),
+  );
+}
+
+/** How a queue is followed. */
+export interface FollowOptions {
+  readonly store: ResultStore;
+  readonly priority: number;
+  readonly say: (line: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** How often the store is looked at, and how often what it still lacks is given out again, in ms. */
+const LOOK_EVERY = 2000;
+const GIVE_OUT_EVERY = 60_000;
+
+/**
+ * Has jobs done by whoever listens to a queue, and waits for their results. What Redis may have lost meanwhile is given out
+ * again.
+ *
+ * @returns the jobs that failed, and why.
+ * @throws the signal's reason; the jobs stay in the queue then.
+ */
+export async function haveDone(
+  queue: Queue<Job>,
+  jobs: readonly Job[],
+  { store, priority, say, signal }: FollowOptions,
+): Promise<ReadonlyMap<Job, string>> {
+  await tryAgain(queue, jobs);
+  let given = -Infinity;
+  let last = '';
+  for (;;) {
+    signal?.throwIfAborted();
+    const names = new Set(await store.list(KEYS.results));
+    const pending = jobs.filter((job) => !isDone(job, names));
+    if (performance.now() - given > GIVE_OUT_EVERY) {
+      await giveOut(queue, pending, priority);
+      given = performance.now();
+    }
+    const failures = await failuresOf(queue, pending);
+    const state = `${jobs.length - pending.length} of ${jobs.length} jobs done${failures.size ? `, ${failures.size} failed` : ''}`;
+    const nobody = (await queue.getWorkersCount()) === 0 ? '; no worker listens' : '';
+    if (state + nobody !== last) say(`${state}${nobody}`);
+    last = state + nobody;
+    if (failures.size === pending.length) {
+      return new Map(pending.map((job) => [job, failures.get(jobId(job))!]));
+    }
+    await setTimeout(LOOK_EVERY, undefined, { signal }).catch(() => {});
+  }
+}

@@ -1,0 +1,98 @@
+import { UnrecoverableError, WaitingError, Worker, type Job as QueuedJob } from 'bullmq';
+import { Interrupted } from '../errors';
+import type { SweepEngine } from './job';
+import { jobId, jobSchema, trainingLabel, type Job } from './job';
+import { connectionTo, queueName } from './queue';
+import { WorkerDied, type WorkerProcess } from './worker-process';
+
+/** How a machine serves a queue. */
+export interface ServeOptions {
+  /** See {@link demandRedis}. */
+  readonly url: string;
+  readonly engine: SweepEngine;
+  /** Worker processes side by side. */
+  readonly workers: number;
+  readonly start: () => Promise<WorkerProcess>;
+  readonly say: (line: string) => void;
+  /** Where it is aborted, jobs under way are stored as far as they are, and go back into the queue for others. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * For how long, in ms, a job belongs to a worker that nothing is heard of: then another one takes it over from its last
+ * checkpoint. A worker says twice as often that it is there, from a process that does nothing else.
+ */
+const LOCK = 10_000;
+const LOOK_FOR_STALLED_EVERY = 5_000;
+/** How often a job may be taken over; one that takes whole machines down is to end some time. */
+const MOST_TAKEN_OVER = 20;
+
+/**
+ * Does the jobs of a queue as they come, until the signal says so. What a job's value is, is checked before it is run: it
+ * must be a job, and the one that its address is of.
+ */
+export async function serveQueue(options: ServeOptions): Promise<void> {
+  const { url, engine, workers, start, say, signal } = options;
+  const idle: WorkerProcess[] = [];
+  const busy = new Set<WorkerProcess>();
+
+  async function run(queued: QueuedJob<Job>, token?: string): Promise<void> {
+    const parsed = jobSchema.safeParse(queued.data);
+    if (!parsed.success || jobId(parsed.data) !== queued.id) {
+      throw new UnrecoverableError('its value is no job, or not the one that its address is of');
+    }
+    const label = trainingLabel(parsed.data.training);
+    try {
+      await runIn(idle.pop() ?? (await start()), parsed.data);
+      say(`Done: ${label}`);
+    } catch (error) {
+      if (error instanceof Interrupted) {
+        await queued.moveToWait(token);
+        throw new WaitingError();
+      }
+      throw error;
+    }
+  }
+
+  async function runIn(worker: WorkerProcess, job: Job): Promise<void> {
+    busy.add(worker);
+    let alive = true;
+    try {
+      signal.throwIfAborted();
+      await worker.run(job);
+    } catch (error) {
+      alive = !(error instanceof WorkerDied);
+      throw error;
+    } finally {
+      busy.delete(worker);
+      if (alive) idle.push(worker);
+    }
+  }
+
+  const listener = new Worker<Job>(queueName(engine), run, {
+    connection: connectionTo(url),
+    concurrency: workers,
+    lockDuration: LOCK,
+    stalledInterval: LOOK_FOR_STALLED_EVERY,
+    maxStalledCount: MOST_TAKEN_OVER,
+  });
+  let trouble = '';
+  listener.on('error', ({ message }) => {
+    if (message !== trouble) say(`Redis: ${message}`);
+    trouble = message;
+  });
+  listener.on('ready', () => (trouble = ''));
+  listener.on('failed', (queued, { message }) => say(`Failed: ${queued?.name ?? 'a job'}: ${message}`));
+  listener.on('stalled', (id) =>
+    say(`Job ${id} was left by its worker: it goes on from its last checkpoint.`),
+  );
+
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve());
+  });
+  await listener.pause(true);
+  for (const worker of busy) worker.interrupt();
+  await listener.close();
+  await Promise.all(idle.map((worker) => worker.end()));
+}
