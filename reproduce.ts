@@ -491,6 +491,8 @@ async function sweep(file: string, options: SweepCommandOptions): Promise<void> 
 async function worker(options: WorkerCommandOptions): Promise<void> {
   placeOf(options.queue);
   await serve(options.queue, { ...placesOf(options), signal: untilInterrupted() });
+  // A connection to a Redis that is gone would keep the process.
+  process.exit();
 }
 
 /** Where and how jobs are done. */

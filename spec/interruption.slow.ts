@@ -81,7 +81,7 @@ describe('an experiment', () => {
   /** How long each stage takes here, in ms. */
   let durations: number[];
   beforeAll(async () => {
-    const command = startReproduce(...run('undisturbed'));
+    const command = startReproduce(run('undisturbed'));
     const times = stageTimes(command);
     expect((await command.ended).code).toBe(INCONCLUSIVE);
     const ends = [...times, performance.now()];
@@ -96,7 +96,7 @@ describe('an experiment', () => {
     for (let round = 0; hit.length < KILLS; round++) {
       name = `killed ${round}`;
       for (const stage of TARGETS.slice(0, KILLS - hit.length)) {
-        const at = await killed(startReproduce(...run(name)), stage, durations[stage] * random.uniform());
+        const at = await killed(startReproduce(run(name)), stage, durations[stage] * random.uniform());
         if (at === undefined) break;
         hit.push(at);
       }
@@ -113,7 +113,7 @@ describe('an experiment', () => {
   }, 900_000);
 
   test('interrupted by Ctrl-C stores the step it was at, says how to go on, and goes on there', async () => {
-    const { process, said, ended } = startReproduce(...run('interrupted'));
+    const { process, said, ended } = startReproduce(run('interrupted'));
     await said('SB training, batch size 32: epoch 1/2');
     process.kill('SIGINT');
     const { code, stderr, stdout } = await ended;
@@ -127,7 +127,7 @@ describe('an experiment', () => {
   }, 300_000);
 
   test('interrupted twice ends at once, and loses no more than an epoch', async () => {
-    const { process, said, ended } = startReproduce(...run('twice'));
+    const { process, said, ended } = startReproduce(run('twice'));
     await said('SB training, batch size 32: epoch 1/2');
     process.kill('SIGINT');
     process.kill('SIGINT');
@@ -140,7 +140,7 @@ describe('an experiment', () => {
   }, 300_000);
 
   test('keeps a second process out of its folder, which names the first', async () => {
-    const first = startReproduce(...run('shared'));
+    const first = startReproduce(run('shared'));
     await first.said('Preset smoke');
     const second = await reproduce(...run('shared'));
     expect(second.code).toBe(2);

@@ -19,10 +19,21 @@ export interface RunningCommand {
   said(text: string): Promise<void>;
 }
 
-/** Starts reproduce.ts. */
-export function startReproduce(...args: readonly string[]): RunningCommand {
+/**
+ * Starts reproduce.ts.
+ *
+ * @param environment variables beside those of this process.
+ */
+export function startReproduce(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): RunningCommand {
   const program = [join(ROOT, 'node_modules/ts-node/dist/bin.js'), join(ROOT, 'reproduce.ts'), ...args];
-  const child = spawn(process.execPath, program, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, program, {
+    cwd: ROOT,
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const out = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (text: string) => (out[name] += text));
@@ -42,5 +53,5 @@ export function startReproduce(...args: readonly string[]): RunningCommand {
 
 /** Runs reproduce.ts to its end. */
 export function reproduce(...args: readonly string[]): Promise<Outcome> {
-  return startReproduce(...args).ended;
+  return startReproduce(args).ended;
 }

@@ -39,6 +39,7 @@ export async function startRedis(folder: string): Promise<RedisServer> {
   };
   const end = (server: ChildProcess) =>
     new Promise<void>((resolve) => {
+      if (server.signalCode !== null) return resolve();
       server.on('close', () => resolve());
       server.kill('SIGKILL');
     });

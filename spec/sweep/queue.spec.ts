@@ -45,11 +45,12 @@ if (missing) process.stderr.write(`The specs do without a queue: ${missing}\n`);
   afterEach(async () => {
     for (const close of closing.splice(0)) await close();
   });
+  const { signal } = new AbortController();
   let queues = 0;
   /** An engine that no other test's jobs are for, and its queue. */
   const fresh = () => {
     const engine: SweepEngine = { name: 'wasm', version: `spec ${++queues}` };
-    const queue = openQueue(redis.url, engine);
+    const queue = openQueue(redis.url, engine, signal);
     closing.push(() => queue.close());
     return { engine, queue };
   };
@@ -118,7 +119,7 @@ if (missing) process.stderr.write(`The specs do without a queue: ${missing}\n`);
       2,
     );
     const said: string[] = [];
-    const options = { store: results, priority: 100, say: (line: string) => void said.push(line) };
+    const options = { store: results, priority: 100, say: (line: string) => void said.push(line), signal };
     expect(await haveDone(queue, jobs, options)).toEqual(new Map());
     expect(done.sort()).toEqual([1, 2, 3, 4, 5]);
     expect(said.at(-1)).toBe('6 of 6 jobs done');
@@ -151,7 +152,7 @@ if (missing) process.stderr.write(`The specs do without a queue: ${missing}\n`);
       if (broken) throw new JobFailed('The disk is full.');
       await finish(results, job);
     });
-    const options = { store: results, priority: 100, say: () => {} };
+    const options = { store: results, priority: 100, say: () => {}, signal };
     expect([...(await haveDone(queue, jobs.slice(0, 1), options))]).toEqual([[jobs[0], 'The disk is full.']]);
     broken = false;
     expect(await haveDone(queue, jobs.slice(0, 1), options)).toEqual(new Map());
@@ -192,6 +193,23 @@ if (missing) process.stderr.write(`The specs do without a queue: ${missing}\n`);
     let done = 0;
     serve(engine, async () => void done++);
     while (done < 2) await setTimeout(20);
+  });
+
+  test('that goes away keeps no sweep that waits for it from being interrupted', async () => {
+    const gone = await startRedis(mkdtempSync(join(root, 'gone ')));
+    const controller = new AbortController();
+    const queue = openQueue(gone.url, { name: 'wasm', version: 'gone' }, controller.signal);
+    await queue.waitUntilReady();
+    await gone.stop();
+    const options = { store: store(), priority: 100, say: () => {}, signal: controller.signal };
+    const followed = haveDone(queue, jobs, options).then(
+      () => 'done',
+      () => 'interrupted',
+    );
+    await setTimeout(300);
+    controller.abort(new Interrupted('enough'));
+    expect(await followed).toBe('interrupted');
+    await queue.close();
   });
 
   test('that cannot be reached is one line that shows no password', async () => {

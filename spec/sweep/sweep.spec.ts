@@ -78,7 +78,7 @@ describe('sweep', () => {
     });
     const path = (name: string) => ['sweep', plan, '--store', join(root, name), ...engine, '--workers', '1'];
     expect((await reproduce(...path('whole'))).code).toBe(0);
-    const { process, said, ended } = startReproduce(...path('parts'));
+    const { process, said, ended } = startReproduce(path('parts'));
     await said('Sweep interrupted: begun');
     // The worker takes some seconds to begin, and the job some more to end.
     const checkpoint = folderStore(join(root, 'parts'));

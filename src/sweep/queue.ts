@@ -16,10 +16,17 @@ export function queueName(engine: SweepEngine): string {
   return `sharp-minima-${contentId(engine).slice(0, 16)}`;
 }
 
-/** How BullMQ reaches Redis. A connection that is lost is tried again until it is there. */
-export function connectionTo(url: string): RedisOptions {
-  return { url, maxRetriesPerRequest: null };
+/** How BullMQ reaches Redis: a connection that is lost is tried again until it is there, or the signal says to stop. */
+export function connectionTo(url: string, signal: AbortSignal): RedisOptions {
+  return {
+    url,
+    maxRetriesPerRequest: null,
+    retryStrategy: (times) => (signal.aborted ? null : Math.min(100 * times, MOST_BETWEEN_TRIES)),
+  };
 }
+
+/** In ms. */
+const MOST_BETWEEN_TRIES = 2000;
 
 /**
  * Makes sure of a Redis before anything waits for it.
@@ -44,8 +51,8 @@ export async function demandRedis(url: string): Promise<void> {
 }
 
 /** Opens the queue of an engine's jobs. */
-export function openQueue(url: string, engine: SweepEngine): Queue<Job> {
-  const queue = new Queue<Job>(queueName(engine), { connection: connectionTo(url) });
+export function openQueue(url: string, engine: SweepEngine, signal: AbortSignal): Queue<Job> {
+  const queue = new Queue<Job>(queueName(engine), { connection: connectionTo(url, signal) });
   // A connection that was lost comes again; until then, calls wait.
   queue.on('error', () => {});
   return queue;
@@ -99,7 +106,7 @@ export interface FollowOptions {
   readonly store: ResultStore;
   readonly priority: number;
   readonly say: (line: string) => void;
-  readonly signal?: AbortSignal;
+  readonly signal: AbortSignal;
 }
 
 /** How often the store is looked at, and how often what it still lacks is given out again, in ms. */
@@ -122,7 +129,7 @@ export async function haveDone(
   let given = -Infinity;
   let last = '';
   for (;;) {
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     const names = new Set(await store.list(KEYS.results));
     const pending = jobs.filter((job) => !isDone(job, names));
     if (performance.now() - given > GIVE_OUT_EVERY) {

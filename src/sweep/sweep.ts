@@ -132,7 +132,7 @@ async function doElsewhere(
 ): Promise<Failures> {
   const say = (line: string) => progress.say(`Sweep ${plan.name}: ${line}`);
   const { haveDone, openQueue } = queues();
-  const jobs = openQueue(queue.url, engine);
+  const jobs = openQueue(queue.url, engine, signal);
   try {
     return await haveDone(jobs, left, { store, priority: queue.priority, say, signal });
   } finally {

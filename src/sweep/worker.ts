@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { UnrecoverableError, WaitingError, Worker, type Job as QueuedJob } from 'bullmq';
 import { Interrupted } from '../errors';
 import type { SweepEngine } from './job';
@@ -24,6 +25,8 @@ export interface ServeOptions {
  */
 const LOCK = 10_000;
 const LOOK_FOR_STALLED_EVERY = 5_000;
+/** In ms. */
+const CLOSE_WITHIN = 5_000;
 /** How often a job may be taken over; one that takes whole machines down is to end some time. */
 const MOST_TAKEN_OVER = 20;
 
@@ -35,29 +38,33 @@ export async function serveQueue(options: ServeOptions): Promise<void> {
   const { url, engine, workers, start, say, signal } = options;
   const idle: WorkerProcess[] = [];
   const busy = new Set<WorkerProcess>();
+  const underWay = new Set<Promise<void>>();
 
   async function run(queued: QueuedJob<Job>, token?: string): Promise<void> {
     const parsed = jobSchema.safeParse(queued.data);
     if (!parsed.success || jobId(parsed.data) !== queued.id) {
       throw new UnrecoverableError('its value is no job, or not the one that its address is of');
     }
-    const label = trainingLabel(parsed.data.training);
+    const work = runInProcess(parsed.data);
+    underWay.add(work);
     try {
-      await runIn(idle.pop() ?? (await start()), parsed.data);
-      say(`Done: ${label}`);
+      await work;
+      say(`Done: ${trainingLabel(parsed.data.training)}`);
     } catch (error) {
-      if (error instanceof Interrupted) {
-        await queued.moveToWait(token);
-        throw new WaitingError();
-      }
-      throw error;
+      if (!(error instanceof Interrupted)) throw error;
+      await queued.moveToWait(token);
+      throw new WaitingError();
+    } finally {
+      underWay.delete(work);
     }
   }
 
-  async function runIn(worker: WorkerProcess, job: Job): Promise<void> {
+  async function runInProcess(job: Job): Promise<void> {
+    const worker = idle.pop() ?? (await start());
     busy.add(worker);
     let alive = true;
     try {
+      // It may have been aborted while the process started.
       signal.throwIfAborted();
       await worker.run(job);
     } catch (error) {
@@ -70,7 +77,7 @@ export async function serveQueue(options: ServeOptions): Promise<void> {
   }
 
   const listener = new Worker<Job>(queueName(engine), run, {
-    connection: connectionTo(url),
+    connection: connectionTo(url, signal),
     concurrency: workers,
     lockDuration: LOCK,
     stalledInterval: LOOK_FOR_STALLED_EVERY,
@@ -93,6 +100,8 @@ export async function serveQueue(options: ServeOptions): Promise<void> {
   });
   await listener.pause(true);
   for (const worker of busy) worker.interrupt();
-  await listener.close();
+  await Promise.allSettled(underWay);
+  // Where Redis is gone, BullMQ waits for it without end; a job that it does not hear of stalls, and goes on elsewhere.
+  await Promise.race([listener.close(), setTimeout(CLOSE_WITHIN, undefined, { ref: false })]);
   await Promise.all(idle.map((worker) => worker.end()));
 }
