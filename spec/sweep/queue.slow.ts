@@ -48,7 +48,7 @@ seeds: [${seeds.join(', ')}]
 trainSize: 16
 testSize: 16
 protocols: [{ name: sgd, optimizer: { kind: sgd }, learningRate: .01, epochs: 2 }]
-measures: [{ kind: sam, images: 16 }]
+measures: [{ kind: rise, directions: 1, alphas: [0, 1], images: 16 }]
 `,
   );
   let redis: RedisServer;
