@@ -30,6 +30,7 @@ const optimizers = fc.oneof(
 
 const lengths = fc.oneof(
   fc.record({ epochs: fc.integer({ min: 1, max: 500 }) }),
+  fc.record({ until: fc.record({ loss: fc.constantFrom(0.01, 0.1) }) }),
   fc.record({ until: fc.record({ patience: fc.integer({ min: 1, max: 9 }) }) }),
 );
 

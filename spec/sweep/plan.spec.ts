@@ -45,6 +45,17 @@ const refusal = (text: string) => {
 };
 
 describe('a plan', () => {
+  test.each([
+    ['{}', { patience: 5, improvement: 0.01 }, 200],
+    ['{ patience: 3, improvement: .1, epochs: 90 }', { patience: 3, improvement: 0.1 }, 90],
+    ['{ loss: .01 }', { loss: 0.01 }, 200],
+  ])('ends trainings by the rule %s', (rule, stopping, epochs) => {
+    const planned = expandPlan(parsePlan(changed('{ patience: 3 }', rule), 'SWEEP.yaml'), SETTING);
+    const { training } = planned.find(({ protocol }) => protocol === 'adam')!.job;
+    expect(training).toMatchObject({ stopping, epochs });
+    expect(jobSchema.parse(planned.at(-1)!.job).training.stopping).toEqual(stopping);
+  });
+
   test('gives every network, batch size, seed and protocol with each other, whole curves first', () => {
     const planned = expandPlan(parsePlan(GOOD, 'SWEEP.yaml'), SETTING);
     expect(planned).toHaveLength(2 * 3 * 2 * 2);
@@ -82,6 +93,12 @@ describe('a plan', () => {
     ['name: small', 'name: ../small', 'SWEEP.yaml:1: name: it must be made of a to z'],
     ['    epochs: 3\n', '', 'SWEEP.yaml:10: protocols[0]: it needs either epochs or until.'],
     ['    epochs: 3', '    epochs: 3\n    until: {}', 'SWEEP.yaml:10: protocols[0]: it needs either epochs'],
+    ['{ patience: 3 }', '{ loss: 0 }', 'SWEEP.yaml:18: protocols[1].until.loss: '],
+    [
+      '{ patience: 3 }',
+      '{ loss: .01, patience: 3 }',
+      'SWEEP.yaml:18: protocols[1].until: a loss to end at needs no patience and no improvement.',
+    ],
     ['{ kind: sgd }', '{ kind: sgd, nesterov: true }', 'SWEEP.yaml:11: protocols[0].optimizer: '],
     ['{ kind: sgd }', '{ kind: lion }', 'SWEEP.yaml:11: protocols[0].optimizer.kind: '],
     ['learningRate: .01', 'learningRate: 0', 'SWEEP.yaml:12: protocols[0].learningRate: '],

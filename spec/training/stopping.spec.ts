@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { hasStalled } from '../../src/training/stopping';
+import { endsTraining } from '../../src/training/stopping';
 
 const losses = fc.array(fc.double({ min: 0.01, max: 5, noNaN: true }), { minLength: 1, maxLength: 40 });
 const rules = fc.record({
@@ -12,7 +12,7 @@ describe('a training has ceased to improve', () => {
   test('never before as many epochs as it has patience', () => {
     fc.assert(
       fc.property(losses, rules, (seen, rule) => {
-        if (seen.length <= rule.patience) expect(hasStalled(seen, rule)).toBe(false);
+        if (seen.length <= rule.patience) expect(endsTraining(seen, rule)).toBe(false);
       }),
     );
   });
@@ -21,7 +21,7 @@ describe('a training has ceased to improve', () => {
     fc.assert(
       fc.property(rules, fc.integer({ min: 1, max: 60 }), (rule, epochs) => {
         const falling = Array.from({ length: epochs }, (_, i) => (0.99 * (1 - rule.improvement)) ** i);
-        expect(hasStalled(falling, rule)).toBe(false);
+        expect(endsTraining(falling, rule)).toBe(false);
       }),
     );
   });
@@ -32,7 +32,7 @@ describe('a training has ceased to improve', () => {
         // The last that counts is .5; what follows is better, but not by enough.
         const crawling = Array.from({ length: after }, (_, i) => 0.5 * (1 - (rule.improvement * i) / 31));
         expect(
-          hasStalled([1, 0.5, ...crawling.map((loss) => Math.max(loss, 0.5 * (1 - rule.improvement)))], {
+          endsTraining([1, 0.5, ...crawling.map((loss) => Math.max(loss, 0.5 * (1 - rule.improvement)))], {
             ...rule,
           }),
         ).toBe(after >= rule.patience);
@@ -42,11 +42,28 @@ describe('a training has ceased to improve', () => {
 
   test('even where many small improvements add up to one that counts, only that one starts the count anew', () => {
     const rule = { patience: 3, improvement: 0.1 };
-    expect(hasStalled([1, 0.96, 0.93, 0.89], rule)).toBe(false);
-    expect(hasStalled([1, 0.96, 0.93, 0.91], rule)).toBe(true);
+    expect(endsTraining([1, 0.96, 0.93, 0.89], rule)).toBe(false);
+    expect(endsTraining([1, 0.96, 0.93, 0.91], rule)).toBe(true);
   });
 
   test('where the loss is no number', () => {
-    expect(hasStalled([1, NaN, NaN], { patience: 2, improvement: 0 })).toBe(true);
+    expect(endsTraining([1, NaN, NaN], { patience: 2, improvement: 0 })).toBe(true);
+  });
+});
+
+describe('a training that ends at a loss', () => {
+  test('ends with the first epoch whose loss is that or less, however many came before', () => {
+    fc.assert(
+      fc.property(losses, fc.double({ min: 0.01, max: 5, noNaN: true }), (seen, loss) => {
+        const first = seen.findIndex((epoch) => epoch <= loss);
+        const ended = seen.findIndex((_, at) => endsTraining(seen.slice(0, at + 1), { loss }));
+        expect(ended).toBe(first);
+      }),
+    );
+  });
+
+  test('does not end before its first epoch, nor where the loss is no number', () => {
+    expect(endsTraining([], { loss: 1 })).toBe(false);
+    expect(endsTraining([NaN], { loss: 1 })).toBe(false);
   });
 });

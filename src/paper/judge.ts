@@ -3,7 +3,7 @@ import { required, trainedRun } from '../experiment/stored-results';
 import { PATHS } from '../landscape/parametric';
 import type { PaperNetwork } from '../model/networks';
 import { REGIMES, type Regime } from '../training/regime';
-import { hasStalled } from '../training/stopping';
+import { endsTraining } from '../training/stopping';
 import type { Claim } from '../verdict/claim';
 import { comparableTrainingLoss } from '../verdict/comparable';
 import { generalisesWorse, moreTestImagesRight } from '../verdict/generalization';
@@ -139,7 +139,7 @@ function trainingReport(folder: PaperFolder, training: Training): TrainingReport
   return {
     batchSize,
     epochs: run.history.length,
-    stalled: stopping !== undefined && hasStalled(losses, stopping),
+    stalled: stopping !== undefined && endsTraining(losses, stopping),
     sharpness: required(folder.sharpness(training.name).read()),
     ...run,
     ...required(folder.evaluation(training.name).read()),

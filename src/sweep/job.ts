@@ -24,6 +24,8 @@ export const FIELDS = {
   epochs: z.number().int().min(1).max(100_000),
   patience: z.number().int().min(1).max(100_000),
   improvement: z.number().min(0).lt(1),
+  /** Nats. */
+  loss: z.number().gt(0).max(100),
   learningRate: z.number().gt(0).max(MOST_LEARNING_RATE),
   schedule: z.enum(['cosine', 'constant']),
   momentum: z.number().min(0).lt(1),
@@ -51,7 +53,12 @@ export const trainingSchema = z.strictObject({
   testSize: FIELDS.testSize,
   /** At most, where there is a rule to stop by. */
   epochs: FIELDS.epochs,
-  stopping: z.strictObject({ patience: FIELDS.patience, improvement: FIELDS.improvement }).nullable(),
+  stopping: z
+    .union([
+      z.strictObject({ patience: FIELDS.patience, improvement: FIELDS.improvement }),
+      z.strictObject({ loss: FIELDS.loss }),
+    ])
+    .nullable(),
   learningRate: FIELDS.learningRate,
   schedule: FIELDS.schedule,
   optimizer: z.discriminatedUnion('kind', [

@@ -42,13 +42,21 @@ const protocolSchema = z
     schedule: FIELDS.schedule.default('constant'),
     augment: z.boolean().default(false),
     epochs: FIELDS.epochs.optional(),
-    /** Ends a training where its loss has ceased to improve, and after so many epochs anyway. */
+    /** Ends a training at a loss, or where its loss has ceased to improve, and after so many epochs anyway. */
     until: z
       .strictObject({
-        patience: FIELDS.patience.default(5),
-        improvement: FIELDS.improvement.default(0.01),
+        loss: FIELDS.loss.optional(),
+        patience: FIELDS.patience.optional(),
+        improvement: FIELDS.improvement.optional(),
         epochs: FIELDS.epochs.default(200),
       })
+      .refine(
+        ({ loss, ...stalling }) =>
+          loss === undefined || !('patience' in stalling || 'improvement' in stalling),
+        {
+          message: 'a loss to end at needs no patience and no improvement',
+        },
+      )
       .optional(),
   })
   .refine(({ epochs, until }) => (epochs === undefined) !== (until === undefined), {
@@ -183,8 +191,13 @@ function hyperparametersOf(protocol: Protocol, batchSize: number) {
     schedule,
     augment,
     epochs: until?.epochs ?? epochs!,
-    stopping: until ? { patience: until.patience, improvement: until.improvement } : null,
+    stopping: until ? stoppingOf(until) : null,
   };
+}
+
+/** The rule of a protocol; one that stalls by five epochs of less than a hundredth each, where the plan does not say. */
+function stoppingOf({ loss, patience = 5, improvement = 0.01 }: NonNullable<Protocol['until']>) {
+  return loss === undefined ? { patience, improvement } : { loss };
 }
 
 /** Jobs without those that are there already. */

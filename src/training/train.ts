@@ -19,7 +19,7 @@ import {
   type Remedies,
 } from './remedies';
 import { learningRateAt, type Schedule } from './schedule';
-import { hasStalled, type StoppingRule } from './stopping';
+import { endsTraining, type StoppingRule } from './stopping';
 
 /** How a network is trained. */
 export interface TrainingConfig extends Remedies {
@@ -160,7 +160,7 @@ export async function trainRegime(
   function isOver(...next: Pick<EpochRecord, 'trainingModeLoss'>[]): boolean {
     const losses = [...history, ...next].map(({ trainingModeLoss }) => trainingModeLoss);
     return (
-      losses.length >= config.epochs || (config.stopping !== undefined && hasStalled(losses, config.stopping))
+      losses.length >= config.epochs || (config.stopping !== undefined && endsTraining(losses, config.stopping))
     );
   }
 
