@@ -106,6 +106,27 @@ export function scipyStatistics(): ScipyStatistics {
   return fixtureJson('scipy-statistics.json') as ScipyStatistics;
 }
 
+/** Thresholds and p-values that SciPy's searches find: see fixtures/make_change_point_reference.py. */
+export function changePointReference() {
+  return fixtureJson('change-point-reference.json') as {
+    cases: {
+      /** Of each run. */
+      batchSizes: number[];
+      seeds: number[];
+      values: number[];
+      /** log2 of the threshold, and the slope per doubling; null for an infinite end of its interval. */
+      knot: number;
+      knotInterval: [number, number];
+      slope: number;
+      slopeInterval: [number | null, number | null];
+      pValue: number;
+      /** How many it comes from, and whether they are all that there are. */
+      permutations: number;
+      enumerated: boolean;
+    }[];
+  };
+}
+
 /** What fixtures/make_networks_reference.py got from PyTorch for the paper's networks. */
 export interface NetworksReference {
   readonly images: number;
