@@ -39,17 +39,18 @@ const SIGNIFICANT = 0.05;
  *
  *     value = a_seed + b · max(0, log2(batch size) − τ) + noise
  *
- * fitted by exact least squares. The level is each seed's own, since its runs share their initial weights; runs may
- * be missing from any seed.
+ * fitted by exact least squares. The level is each seed's own, since its runs share their initial weights.
  *
  * Under b = 0 no τ exists, so that no F or t test of b holds its level (Davies 1987; Muggeo 2003). Whether there is
  * a change is told by the best fit over all τ, set among the best fits to permutations of each seed's values over
  * its batch sizes: exact where these values are exchangeable, as they are when the batch size plays no part. The
  * interval of τ inverts the F test, whose coverage `spec/verdict/change-point-simulation.spec.ts` measures.
  *
- * It takes the model for granted: noise of one size, independent from run to run, one threshold for all seeds, and a
- * straight line beyond it. A measure that bends gently, levels out again or changes already from the smallest batch
- * size on has a threshold here, too, which then describes the fit and no change of regime.
+ * It takes the model for granted: noise of one size, independent from run to run; one threshold and one slope for
+ * all seeds; a straight line beyond the threshold. What it says where that is wrong stands in docs/verdict.md.
+ *
+ * @param observations at most one of each batch size and seed, in any order; any may be missing.
+ * @param permutations how many are drawn: no p-value is below 1 / (permutations + 1).
  */
 export function changePoint(observations: readonly BatchObservation[], permutations = 4999): ChangePoint {
   const points = observations
