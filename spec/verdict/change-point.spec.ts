@@ -169,6 +169,17 @@ describe('the threshold batch size', () => {
   });
 });
 
+describe('a change that the interval of its slope leaves open', () => {
+  test('is none, even where no permutation fits one as well: one seed has a single residual to tell noise by', () => {
+    const found = changePoint(
+      [0, 1, 2, 4].map((value, i) => ({ batchSize: 32 * 2 ** i, seed: 1, value })),
+      999,
+    );
+    expect(found).toMatchObject({ kind: 'none', reason: 'the interval of the slope holds 0' });
+    if (found.kind === 'none') expect(found.pValue).toBeLessThanOrEqual(0.05);
+  });
+});
+
 describe('the p-value of a change', () => {
   test.each(changePointReference().cases.map((found, i) => ({ i, ...found })))(
     'of data set $i is the share of permutations that NumPy finds',
