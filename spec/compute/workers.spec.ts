@@ -5,10 +5,11 @@ import { inWorkers } from '../../src/compute/workers';
 import { firstImages } from '../../src/data/dataset';
 import { Interrupted } from '../../src/errors';
 import { initialWeights } from '../../src/model/architecture';
-import { relativeDistance, tensorNamed } from '../../src/model/weights';
+import { tensorNamed } from '../../src/model/weights';
 import { randomStream } from '../../src/random';
 import { Diverged, type TrainingConfig, type TrainingState } from '../../src/training/train';
 import { TINY_VGG } from '../support/arbitraries';
+import { relativeDistance } from '../support/distance';
 import { specEngine } from '../support/engine';
 import { sampleImages } from '../support/fixtures';
 

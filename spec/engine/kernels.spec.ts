@@ -4,8 +4,8 @@ import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import type { Kernels, PoolWindow } from '../../src/engine/engine';
 import { softmaxCrossEntropy } from '../../src/engine/composed';
-import { relativeDistance } from '../../src/model/weights';
 import { describeEngines } from '../support/describe-engines';
+import { relativeDistance } from '../support/distance';
 
 // A GPU in software compiles each program for a second, on a machine that may do other things too.
 jest.setTimeout(300_000);

@@ -6,15 +6,10 @@ import { standardize } from '../../src/data/standardize';
 import type { Engine } from '../../src/engine/engine';
 import { BATCH_NORM_EPSILON, initialWeights, tensorSpecs } from '../../src/model/architecture';
 import { evaluator } from '../../src/model/evaluator';
-import {
-  relativeDistance,
-  sizeOf,
-  tensorNamed,
-  type HostTensor,
-  type Weights,
-} from '../../src/model/weights';
+import { sizeOf, tensorNamed, type HostTensor, type Weights } from '../../src/model/weights';
 import { randomStream } from '../../src/random';
 import { seeds, TINY_VGG } from '../support/arbitraries';
+import { relativeDistance } from '../support/distance';
 import { specEngine } from '../support/engine';
 import { sampleBatch } from '../support/fixtures';
 

@@ -9,11 +9,12 @@ import { isTrainable, tensorSpecs } from '../../src/model/architecture';
 import { SIMPLE_VGG } from '../../src/model/networks';
 import { evaluator } from '../../src/model/evaluator';
 import { trainableNetwork } from '../../src/model/trainable';
-import { relativeDistance, type HostTensor, type Weights } from '../../src/model/weights';
+import { type HostTensor, type Weights } from '../../src/model/weights';
 import { evaluate } from '../../src/training/evaluate';
 import { optimizerFor } from '../../src/training/optimizer';
 import { trainStep } from '../../src/training/train';
 import { describeEngines } from '../support/describe-engines';
+import { relativeDistance } from '../support/distance';
 import {
   formulaDirection,
   formulaWeights,

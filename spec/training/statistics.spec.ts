@@ -14,9 +14,10 @@ import {
 import { formulaWeights } from '../../src/model/formula';
 import { shallow } from '../../src/model/networks';
 import { trainableNetwork } from '../../src/model/trainable';
-import { relativeDistance, tensorNamed, type Weights } from '../../src/model/weights';
+import { tensorNamed, type Weights } from '../../src/model/weights';
 import { batchStatistics, withoutLoneImage } from '../../src/training/statistics';
 import { describeEngines } from '../support/describe-engines';
+import { relativeDistance } from '../support/distance';
 import { sampleImages } from '../support/fixtures';
 
 jest.setTimeout(300_000);

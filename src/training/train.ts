@@ -160,7 +160,8 @@ export async function trainRegime(
   function isOver(...next: Pick<EpochRecord, 'trainingModeLoss'>[]): boolean {
     const losses = [...history, ...next].map(({ trainingModeLoss }) => trainingModeLoss);
     return (
-      losses.length >= config.epochs || (config.stopping !== undefined && endsTraining(losses, config.stopping))
+      losses.length >= config.epochs ||
+      (config.stopping !== undefined && endsTraining(losses, config.stopping))
     );
   }
 
