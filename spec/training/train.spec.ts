@@ -6,7 +6,9 @@ import { initialWeights, isTrainable, tensorSpecs } from '../../src/model/archit
 import { trainableNetwork } from '../../src/model/trainable';
 import { randomStream, type RandomStream } from '../../src/random';
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/training/checkpoint';
+import { evaluate } from '../../src/training/evaluate';
 import { optimizerFor } from '../../src/training/optimizer';
+import { batchStatistics } from '../../src/training/statistics';
 import { trainRegime, trainStep, type TrainingConfig } from '../../src/training/train';
 import { TINY_VGG, TINY_VGG_WITHOUT_DROPOUT } from '../support/arbitraries';
 import { specEngine } from '../support/engine';
@@ -93,6 +95,27 @@ describe('training', () => {
     const config = { ...CONFIG, epochs: 30, augment: false, testEvery: 30 };
     const { history } = await trainRegime(engine, TINY_VGG_WITHOUT_DROPOUT, data, config, 42);
     expect(history.at(-1)!.trainingModeLoss).toBeLessThan(0.5 * history[0].trainingModeLoss);
+  });
+
+  test('to a loss ends behind the first epoch at whose end the training images have it, and is else the same', async () => {
+    const config = { ...CONFIG, epochs: 40, augment: false, schedule: 'constant', testEvery: 40 } as const;
+    const stopping = { loss: 1.2 };
+    const run = (changes: Partial<TrainingConfig>) =>
+      trainRegime(engine, TINY_VGG, data, { ...config, ...changes }, 42);
+    const ended = await run({ stopping });
+    const epochs = ended.history.length;
+    expect(epochs).toBeGreaterThan(2);
+    expect(epochs).toBeLessThan(40);
+    for (const { trainingLoss = Infinity } of ended.history.slice(0, -1))
+      expect(trainingLoss).toBeGreaterThan(1.2);
+    // What the measures start from: the running statistics that end a training are not those of its weights.
+    const settled = await batchStatistics(engine, TINY_VGG, ended.weights, images, {
+      batchSize: images.count,
+    });
+    const { loss } = await evaluate(engine, TINY_VGG, settled, images);
+    expect(ended.history.at(-1)!.trainingLoss).toBe(loss);
+    expect(loss).toBeLessThanOrEqual(1.2);
+    expect(ended.weights).toEqual((await run({ epochs })).weights);
   });
 
   test('evaluates the test set every so many epochs and after the last', async () => {

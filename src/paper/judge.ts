@@ -135,11 +135,10 @@ function runReport(
 function trainingReport(folder: PaperFolder, training: Training): TrainingReport {
   const { batchSize, stopping } = training.config;
   const run = trainedRun(folder, training);
-  const losses = run.history.map(({ trainingModeLoss }) => trainingModeLoss);
   return {
     batchSize,
     epochs: run.history.length,
-    stalled: stopping !== undefined && endsTraining(losses, stopping),
+    stalled: stopping !== undefined && endsTraining(run.history, stopping),
     sharpness: required(folder.sharpness(training.name).read()),
     ...run,
     ...required(folder.evaluation(training.name).read()),

@@ -3,7 +3,8 @@ import { evenAlphas } from '../landscape/curve';
 import { NORMALIZATIONS } from '../landscape/directions';
 import { SPACES } from '../paper/published';
 import { MOST_OBSERVATIONS } from '../verdict/power';
-import { loneImage, STATISTICS_BATCH } from './batches';
+import { STATISTICS_BATCH } from '../training/statistics';
+import { loneImage } from './batches';
 
 // What a sweep can measure of a minimizer, as plans and jobs write it. A measure's figures depend on nothing beside it,
 // the training and its minimizer, so that measures can be added without training again.

@@ -14,7 +14,7 @@ import { lossObjective } from '../sharpness/objective';
 import { ascentSharpness } from '../sharpness/sam';
 import { fullSpace, randomSubspace } from '../sharpness/subspace';
 import { summarize, type EvaluationOptions } from '../training/evaluate';
-import { STATISTICS_BATCH } from './batches';
+import { STATISTICS_BATCH } from '../training/statistics';
 import type { Measure } from './measure';
 import type { MeasureFigures } from './results';
 

@@ -25,6 +25,11 @@ export const epochRecordSchema = z
     epoch: z.number().int().positive(),
     learningRate: z.number(),
     trainingModeLoss: z.number().describe('mean over the epoch of the loss before each step, in nats'),
+    trainingLoss: anyNumber
+      .optional()
+      .describe(
+        'of the training images at the end of the epoch, in nats, where a rule to stop by looked at it',
+      ),
     test: evaluationSchema.nullable().describe('of the whole test set; null after most epochs'),
   })
   .meta({ id: 'Epoch' });

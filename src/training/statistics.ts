@@ -8,6 +8,9 @@ import { trainableNetwork } from '../model/trainable';
 import type { HostTensor, Weights } from '../model/weights';
 import type { EvaluationOptions } from './evaluate';
 
+/** Images a pass where trainings of all batch sizes are to have their statistics alike. */
+export const STATISTICS_BATCH = 500;
+
 export interface StatisticsOptions extends EvaluationOptions {
   /** Images a pass, at least 2; each batch is normalized by its own statistics, so that it decides the values. */
   readonly batchSize: number;

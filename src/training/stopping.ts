@@ -10,29 +10,55 @@ interface StallingRule {
 }
 
 /** Where the loss is low enough: trainings of all batch sizes can end at one loss, in as many epochs as each takes. */
-interface TargetRule {
-  /** Mean loss of an epoch's steps, in nats, at or below which training ends. */
+export interface TargetRule {
+  /** Of the training images at an epoch's end, in nats, at or below which training ends. */
   readonly loss: number;
 }
 
+/** What rules look at of an epoch, in nats. */
+export interface EpochLosses {
+  /** Mean of the steps, each before its own. */
+  readonly trainingModeLoss: number;
+  /** Of the training images at the epoch's end; missing where it was not looked at. */
+  readonly trainingLoss?: number;
+}
+
+/** Whether a rule says that training ends behind these epochs. */
+export function endsTraining(epochs: readonly EpochLosses[], rule: StoppingRule): boolean {
+  if (isTarget(rule))
+    return epochs.length > 0 && (epochs[epochs.length - 1].trainingLoss ?? NaN) <= rule.loss;
+  return hasStalled(
+    epochs.map(({ trainingModeLoss }) => trainingModeLoss),
+    rule,
+  );
+}
+
 /**
- * Whether a rule says that training ends here.
+ * Whether the rule asks for the loss of the training images behind an epoch. The mean of the steps would not do: it is
+ * of weights all along the epoch, which are the farther from the last the more steps there are, and of none behind the
+ * last step.
  *
- * @param losses one an epoch, in nats.
+ * @param trainingModeLoss of that epoch, in nats: one far above the target saves the look.
  */
-export function endsTraining(losses: readonly number[], rule: StoppingRule): boolean {
-  return 'loss' in rule
-    ? losses.length > 0 && losses[losses.length - 1] <= rule.loss
-    : hasStalled(losses, rule);
+export function asksForTrainingLoss(
+  rule: StoppingRule | undefined,
+  trainingModeLoss: number,
+): rule is TargetRule {
+  return rule !== undefined && isTarget(rule) && trainingModeLoss <= NEAR * rule.loss;
+}
+
+/** How many times the target an epoch's mean may be for its end to be looked at. */
+const NEAR = 10;
+
+function isTarget(rule: StoppingRule): rule is TargetRule {
+  return 'loss' in rule;
 }
 
 /**
  * Whether training has ceased to improve: none of the last `patience` epochs has brought the loss down by a share of
  * `improvement` below what was the lowest loss that counted before it.
- *
- * @param losses one an epoch, in nats.
  */
-export function hasStalled(losses: readonly number[], { patience, improvement }: StallingRule): boolean {
+function hasStalled(losses: readonly number[], { patience, improvement }: StallingRule): boolean {
   let lowest = Infinity;
   let since = 0;
   for (const loss of losses) {

@@ -19,7 +19,8 @@ import {
   type Remedies,
 } from './remedies';
 import { learningRateAt, type Schedule } from './schedule';
-import { endsTraining, type StoppingRule } from './stopping';
+import { batchStatistics, STATISTICS_BATCH } from './statistics';
+import { asksForTrainingLoss, endsTraining, type EpochLosses, type StoppingRule } from './stopping';
 
 /** How a network is trained. */
 export interface TrainingConfig extends Remedies {
@@ -47,6 +48,11 @@ export interface EpochRecord {
   readonly learningRate: number;
   /** Mean over the epoch's images of the loss in training mode, each before its own step, in nats. */
   readonly trainingModeLoss: number;
+  /**
+   * Mean loss of the training images behind the epoch's last step, batch norm with their own statistics, in nats; only
+   * where a rule to stop by looked at it.
+   */
+  readonly trainingLoss?: number;
   readonly test: Evaluation | null;
 }
 
@@ -137,12 +143,15 @@ export async function trainRegime(
       const learningRate = learningRateAt(config.schedule, config.learningRate, epoch - 1, config.epochs);
       await trainEpoch(epoch, learningRate);
       const trainingModeLoss = lossSum / data.train.count;
-      const last = isOver({ trainingModeLoss });
+      const losses = asksForTrainingLoss(config.stopping, trainingModeLoss)
+        ? { trainingModeLoss, trainingLoss: await trainingLoss() }
+        : { trainingModeLoss };
+      const last = isOver(losses);
       const test =
         last || epoch % config.testEvery === 0
           ? await evaluate(engine, architecture, await network.weights(), data.test, { signal })
           : null;
-      const record = { epoch, learningRate, trainingModeLoss, test };
+      const record = { epoch, learningRate, ...losses, test };
       history.push(record);
       [stepsDone, lossSum] = [0, 0];
       await progress.onEpoch?.(record, state);
@@ -157,12 +166,20 @@ export async function trainRegime(
   }
 
   /** Whether training ends behind the epochs done, and one more where it is given. */
-  function isOver(...next: Pick<EpochRecord, 'trainingModeLoss'>[]): boolean {
-    const losses = [...history, ...next].map(({ trainingModeLoss }) => trainingModeLoss);
+  function isOver(...next: EpochLosses[]): boolean {
+    const epochs = [...history, ...next];
     return (
-      losses.length >= config.epochs ||
-      (config.stopping !== undefined && endsTraining(losses, config.stopping))
+      epochs.length >= config.epochs ||
+      (config.stopping !== undefined && endsTraining(epochs, config.stopping))
     );
+  }
+
+  /** Of the weights as they are. Batch norm's running statistics would lag behind them where an epoch has few steps. */
+  async function trainingLoss(): Promise<number> {
+    const batchSize = Math.min(data.train.count, STATISTICS_BATCH);
+    const weights = await network.weights();
+    const settled = await batchStatistics(engine, architecture, weights, data.train, { batchSize, signal });
+    return (await evaluate(engine, architecture, settled, data.train, { signal })).loss;
   }
 
   /** Takes the steps of an epoch that are not done yet. */
