@@ -29,6 +29,7 @@ const plan = tinyPlan({
   measures: [
     { kind: 'rise', images: 16 },
     { kind: 'sam', images: 16 },
+    { kind: 'eigenvalue', images: 16 },
   ],
 });
 const planned = expandPlan(plan, SETTING);
@@ -51,10 +52,14 @@ const trained = (loss: number): TrainingResult['figures'] => ({
   weightsSha256: '',
   history: [{ epoch: 1, learningRate: 0.01, trainingModeLoss: 1, test: null }],
 });
-const measured = (measure: MeasureResult['measure'], value: number) =>
+const measured = (
+  measure: MeasureResult['measure'],
+  value: number,
+  details: MeasureResult['figures']['details'] = {},
+) =>
   encodeJson({
     measure,
-    figures: { value, standardError: 0.5, details: {} },
+    figures: { value, standardError: 0.5, details },
     environment: ENVIRONMENT,
     seconds: 1,
   } satisfies MeasureResult);
@@ -65,6 +70,10 @@ describe('the rows of a sweep', () => {
     await store.write(KEYS.training(first.training), result(first.training, trained(1)));
     await store.write(KEYS.measure(first.training, first.measures[0]), measured(first.measures[0], 3));
     await store.write(KEYS.measure(first.training, first.measures[1]), measured(first.measures[1], 4));
+    await store.write(
+      KEYS.measure(first.training, first.measures[2]),
+      measured(first.measures[2], 6, { residual: 0.125 }),
+    );
     await store.write(KEYS.training(second.training), result(second.training, trained(2)));
     await store.write(KEYS.measure(second.training, second.measures[1]), measured(second.measures[1], 5));
     await store.write(KEYS.training(third.training), result(third.training, { diverged: 'it did' }));
@@ -80,11 +89,11 @@ describe('the rows of a sweep', () => {
       expect(own.map(({ state }) => state)).toEqual(['done', 'trained', 'diverged', 'begun', 'waiting']);
       expect(own.map(({ trained: of }) => of?.test.loss)).toEqual([2, 4, undefined, undefined, undefined]);
       expect(own.map(({ measures }) => measures.map(({ figures }) => figures?.value))).toEqual([
-        [3, 4],
-        [undefined, 5],
-        [undefined, undefined],
-        [undefined, undefined],
-        [undefined, undefined],
+        [3, 4, 6],
+        [undefined, 5, undefined],
+        [undefined, undefined, undefined],
+        [undefined, undefined, undefined],
+        [undefined, undefined, undefined],
       ]);
     }
   });
@@ -100,21 +109,24 @@ describe('the rows of a sweep', () => {
   test('are exported tidily: a line for each quantity, an empty cell for what is no number', async () => {
     const lines = sweepCsv(await rows()).split('\r\n');
     expect(lines[0]).toBe(
-      'training,network,protocol,batch_size,seed,train_size,learning_rate,epochs,state,quantity,value,standard_error',
+      'training,network,protocol,batch_size,seed,train_size,learning_rate,epochs,state,quantity,value,standard_error,engine,device,threads,commit',
     );
     const ofSeed = (seed: number) => lines.filter((line) => line.includes(`SimpleVGG,plain,16,${seed},`));
-    const cells = (line: string) => line.slice(line.indexOf('SimpleVGG'));
+    // Behind each figure stands what it was found with: engine, device, threads, and a commit that is not known.
+    const cells = (line: string) => line.slice(line.indexOf('SimpleVGG')).replace(/,1,CPU,2,$/, ' found');
     expect(ofSeed(1).map(cells)).toEqual([
-      'SimpleVGG,plain,16,1,48,0.01,1,done,training loss,1,0.25',
-      'SimpleVGG,plain,16,1,48,0.01,1,done,training accuracy,0.5,',
-      'SimpleVGG,plain,16,1,48,0.01,1,done,test loss,2,0.25',
-      'SimpleVGG,plain,16,1,48,0.01,1,done,test accuracy,0.5,',
-      'SimpleVGG,plain,16,1,48,0.01,1,done,distance from start,7,',
-      'SimpleVGG,plain,16,1,48,0.01,1,done,"rise filter, 5 directions, 11 alphas from -1 to 1, 16 images",3,0.5',
-      'SimpleVGG,plain,16,1,48,0.01,1,done,"sam, rho 0.05, 16 images",4,0.5',
+      'SimpleVGG,plain,16,1,48,0.01,1,done,training loss,1,0.25 found',
+      'SimpleVGG,plain,16,1,48,0.01,1,done,training accuracy,0.5, found',
+      'SimpleVGG,plain,16,1,48,0.01,1,done,test loss,2,0.25 found',
+      'SimpleVGG,plain,16,1,48,0.01,1,done,test accuracy,0.5, found',
+      'SimpleVGG,plain,16,1,48,0.01,1,done,distance from start,7, found',
+      'SimpleVGG,plain,16,1,48,0.01,1,done,"rise filter, 5 directions, 11 alphas from -1 to 1, 16 images",3,0.5 found',
+      'SimpleVGG,plain,16,1,48,0.01,1,done,"sam, rho 0.05, 16 images",4,0.5 found',
+      'SimpleVGG,plain,16,1,48,0.01,1,done,"eigenvalue, 16 images",6,0.5 found',
+      'SimpleVGG,plain,16,1,48,0.01,1,done,"eigenvalue, 16 images, residual",0.125, found',
     ]);
     expect(ofSeed(2)).toHaveLength(6);
-    expect(ofSeed(3).map(cells)).toEqual(['SimpleVGG,plain,16,3,48,0.01,,diverged,,,']);
-    expect(ofSeed(5).map(cells)).toEqual(['SimpleVGG,plain,16,5,48,0.01,,waiting,,,']);
+    expect(ofSeed(3).map(cells)).toEqual(['SimpleVGG,plain,16,3,48,0.01,,diverged,,,,,,,']);
+    expect(ofSeed(5).map(cells)).toEqual(['SimpleVGG,plain,16,5,48,0.01,,waiting,,,,,,,']);
   });
 });

@@ -1,3 +1,4 @@
+import type { EnvironmentReport } from '../report/report';
 import { trainingId, type SweepTraining } from './job';
 import type { Measure } from './measure';
 import { distinctJobs, type PlannedJob } from './plan';
@@ -33,8 +34,18 @@ export interface Row {
   readonly state: JobState;
   /** Where the training ended; undefined where it has not, or has diverged. */
   readonly trained?: Trained;
-  /** All of the plan's, in its order; undefined figures are not there yet, or of a training that diverged. */
-  readonly measures: readonly { readonly measure: Measure; readonly figures?: MeasureFigures }[];
+  /** What the training was done with. */
+  readonly environment?: EnvironmentReport;
+  /** All of the plan's, in its order. */
+  readonly measures: readonly MeasuredRow[];
+}
+
+/** A measure; without figures where they are not there yet, or where the training diverged. */
+export interface MeasuredRow {
+  readonly measure: Measure;
+  readonly figures?: MeasureFigures;
+  /** What it was measured with. */
+  readonly environment?: EnvironmentReport;
 }
 
 /** Files or objects that are read side by side. */
@@ -69,12 +80,12 @@ export async function readResults(
 /** A row for each job of a plan, in the plan's order. */
 export function collect(planned: readonly PlannedJob[], results: StoredResults): Row[] {
   return planned.map(({ protocol, job: { training, measures: wanted } }) => {
-    const end = results.trainings.get(KEYS.training(training))?.figures;
-    const measures = wanted.map((measure) => ({
-      measure,
-      figures: results.measures.get(KEYS.measure(training, measure))?.figures,
-    }));
-    const row = { id: trainingId(training), protocol, training };
+    const { figures: end, environment } = results.trainings.get(KEYS.training(training)) ?? {};
+    const measures = wanted.map((measure): MeasuredRow => {
+      const stored = results.measures.get(KEYS.measure(training, measure));
+      return { measure, figures: stored?.figures, environment: stored?.environment };
+    });
+    const row = { id: trainingId(training), protocol, training, environment };
     if (!end) {
       const begun = results.checkpoints.has(KEYS.checkpoint(training));
       return { ...row, state: begun ? 'begun' : 'waiting', measures };

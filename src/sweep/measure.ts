@@ -109,7 +109,7 @@ export function measureLabel(measure: Measure): string {
     case 'trace':
       return `trace, ${measure.samples} samples, ${measure.images} images`;
     case 'noise':
-      return `noise, ${measure.batches} batches of ${measure.batchSize}`;
+      return `gradient signal-to-noise, ${measure.batches} batches of ${measure.batchSize}`;
   }
 }
 
