@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { writeAtomically } from './src/atomic-file';
 import { cacheFolder } from './src/cache-folder';
@@ -58,6 +58,8 @@ import { writeReport } from './src/experiment/write-report';
 import { parseReport } from './src/report/report';
 import { sweepCsv } from './src/sweep/export';
 import { parsePlan, type Plan } from './src/sweep/plan';
+import { sweepReport } from './src/sweep/report/report';
+import { writeSweepReport } from './src/sweep/report/write-report';
 import { openStore } from './src/sweep/store';
 import { placeOf } from './src/sweep/redis-url';
 import { runSweep, serve, statusText, sweepRows } from './src/sweep/sweep';
@@ -308,6 +310,19 @@ function sweepCommands(program: Command): void {
       const plan = readPlan(file);
       process.stdout.write(statusText(plan, await sweepRows(plan, openStore(storeOf(plan, options), say))));
     });
+  planned(command.command('report'))
+    .description(
+      'write what is known of a sweep as report.html, report.md and report.json, with a picture: batch size against test ' +
+        'accuracy and each measure',
+    )
+    .option('--out <dir>', 'where the report goes (default: results/sweep-<name>)')
+    .action(async (file: string, options: { store?: string; out?: string }) => {
+      const plan = readPlan(file);
+      const rows = await sweepRows(plan, openStore(storeOf(plan, options), say));
+      const out = options.out ?? storeOf(plan, {});
+      await writeSweepReport(resultWriter(out), sweepReport(plan, rows, relative('.', file)));
+      process.stdout.write(`${join(out, 'report.html')}\n`);
+    });
   planned(command.command('export'))
     .description('write what is known of a sweep as a table')
     .requiredOption('--csv <file>', 'a row for each job and quantity, with a header')
@@ -486,6 +501,9 @@ async function sweep(file: string, options: SweepCommandOptions): Promise<void> 
     queue: queue === undefined ? undefined : { url: queue, priority },
   });
   process.stdout.write(statusText(plan, await sweepRows(plan, store)));
+  say(
+    `For the report: npx ts-node reproduce.ts sweep report ${file}${options.store ? ` --store ${options.store}` : ''}`,
+  );
 }
 
 async function worker(options: WorkerCommandOptions): Promise<void> {

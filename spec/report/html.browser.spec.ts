@@ -11,7 +11,9 @@ import {
   type Page,
 } from 'playwright-core';
 import { reportHtml } from '../../src/report/html/report-html';
+import { sweepHtml } from '../../src/sweep/report/write-report';
 import { exampleReport } from '../support/reports';
+import { exampleSweep } from '../support/sweep-rows';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const ARGUMENTS = [
@@ -54,6 +56,7 @@ describe('report.html in a browser', () => {
     writeFileSync(join(folder, 'full.html'), reportHtml(exampleReport({ ...everything, seeds: 3 })));
     const plain = exampleReport({ verdict: 'FAIL', unknown: true, reason: '</script><b>"&' });
     writeFileSync(join(folder, 'plain.html'), reportHtml(plain));
+    writeFileSync(join(folder, 'sweep.html'), sweepHtml(exampleSweep()));
     browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
   });
 
@@ -67,7 +70,7 @@ describe('report.html in a browser', () => {
     rmSync(folder, { recursive: true });
   });
 
-  async function open(name: 'full' | 'plain', options: BrowserContextOptions = {}): Promise<Page> {
+  async function open(name: 'full' | 'plain' | 'sweep', options: BrowserContextOptions = {}): Promise<Page> {
     complaints = [];
     context = await browser.newContext({ viewport: DESKTOP, offline: true, ...options });
     const page = await context.newPage();
@@ -98,6 +101,25 @@ describe('report.html in a browser', () => {
       expect(await page.locator('#chart-ratios .points path').count()).toBeGreaterThan(3);
       if (name === 'full') await context.close();
     }
+  });
+
+  test('draws a panel for each quantity of a sweep, with every run, the stick, and where it may bend', async () => {
+    const page = await open('sweep');
+    for (let panel = 0; panel < 3; panel++) {
+      const chart = page.locator(`#chart-sweep-C1-sgd-${panel}`);
+      // The runs that count, the one that does not, and the means.
+      expect(await chart.locator('.points path').count()).toBe(17 + 1 + 6);
+      expect(await chart.locator('.yerror').count()).toBe(6);
+    }
+    const eigenvalue = page.locator('#chart-sweep-C1-sgd-1');
+    expect(await eigenvalue.locator('.js-line').count()).toBe(2);
+    const box = async (selector: string) => (await eigenvalue.locator(selector).first().boundingBox())!;
+    const [bend, plot] = [await box('.shapelayer path'), await box('.gridlayer')];
+    // Plotly takes the ends of a shape on a logarithmic axis for what they are.
+    expect(bend.x).toBeGreaterThanOrEqual(plot.x);
+    expect(bend.width).toBeGreaterThan(0);
+    expect(bend.width).toBeLessThan(plot.width / 2);
+    expect(await page.locator('body').innerText()).toContain('Caution');
   });
 
   test('bears a click on everything that can be clicked', async () => {

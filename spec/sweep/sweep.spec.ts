@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
+import type { SweepReport } from '../../src/sweep/report/report';
 import { folderStore } from '../../src/sweep/store';
 import { reproduce, startReproduce } from '../support/command-line';
 import { fastestEngine } from '../support/engine';
@@ -105,6 +106,22 @@ describe('sweep', () => {
     const never = await reproduce('sweep', 'status', planFile('never'), '--store', store);
     expect(never.stderr).toBe(`error: ${store} holds nothing of sweep never: run it first.\n`);
     expect(never.code).toBe(2);
+  });
+
+  test('reports what is done as a page, a text, values and a picture, in a folder of its choice', async () => {
+    const plan = join(root, 'first.yaml');
+    const out = join(root, 'a report');
+    const { code, stdout } = await reproduce('sweep', 'report', plan, '--store', store, '--out', out);
+    expect([code, stdout]).toEqual([0, `${join(out, 'report.html')}\n`]);
+    expect(readdirSync(out).sort()).toEqual(['SimpleVGG-sgd.png', 'report.html', 'report.json', 'report.md']);
+    const report = JSON.parse(readFileSync(join(out, 'report.json'), 'utf8')) as SweepReport;
+    expect(report.groups[0].runs.map(({ state }) => state)).toEqual(['done', 'done', 'done', 'done']);
+    // Two epochs bring none to 99%.
+    expect(report.groups[0].runs.filter(({ comparable }) => comparable)).toEqual([]);
+    expect(report.plan).toMatchObject({ name: 'first', batchSizes: [16, 48] });
+    const text = readFileSync(join(out, 'report.md'), 'utf8');
+    expect(text).toContain('4 at a training loss that cannot be compared');
+    expect(text).toMatch(/npx ts-node reproduce.ts sweep .*first.yaml/);
   });
 
   test.each<[string[], string]>([

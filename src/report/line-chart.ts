@@ -10,6 +10,7 @@ import {
   linearScale,
   logScale,
   minorValues,
+  type Box,
   type Frame,
   type Panel,
   type Size,
@@ -59,7 +60,8 @@ export interface LineChart {
   readonly lines: readonly ChartLine[];
 }
 
-const COLOURS: Readonly<Record<Hue, string>> = {
+/** Of lines and points, told apart by every common form of colour vision. */
+export const COLOURS: Readonly<Record<Hue, string>> = {
   sb: SMALL_BATCH_COLOUR,
   lb: LARGE_BATCH_COLOUR,
   loss: '#542788',
@@ -121,9 +123,21 @@ export function paintLines(chart: LineChart, size: Size = DEFAULT_SIZE): Bitmap 
 
 /** Where everything of a chart of lines lies. */
 export function layoutLines(chart: LineChart, size: Size = DEFAULT_SIZE): { frame: Frame; panel: Panel } {
-  const { lines, marks, left, right, xScale = 'linear' } = chart;
-  const { frame, box } = frameOfOne(size, right ? undefined : 2 * INSET);
-  const inset = INSET * frame.unit;
+  const { frame, box } = frameOfOne(size, chart.right ? undefined : 2 * INSET);
+  return { frame, panel: panelWithin(box, frame.unit, chart) };
+}
+
+/**
+ * The axes of lines within a box.
+ *
+ * @param unit pixels to one unit of design.
+ */
+export function panelWithin(
+  box: Box,
+  unit: number,
+  { lines, marks, left, right, xScale = 'linear' }: Omit<LineChart, 'title' | 'subtitle' | 'xLabel'>,
+): Panel {
+  const inset = INSET * unit;
   const upwards = [box.y + box.height - inset, box.y + inset] as const;
   const marked = marks.map((mark) => mark.x);
   const x = axisOfX([...marked, ...lines.flatMap(({ xs }) => xs)], xScale);
@@ -137,20 +151,17 @@ export function layoutLines(chart: LineChart, size: Size = DEFAULT_SIZE): { fram
   const first = sideOf('left', left);
   const second = right && sideOf('right', right);
   return {
-    frame,
-    panel: {
-      heading: '',
-      box,
-      xTicks: x.ticks.map(({ value, label }) => {
-        const mark = marks.find((one) => one.x === value);
-        return { value, label: mark ? `${label} = ${mark.name}` : label };
-      }),
-      yTicks: first.axis.ticks,
-      minor: first.scale === 'log' ? minorValues(first.axis) : [],
-      marked,
-      ...(second && { right: { ticks: second.axis.ticks, place: second.place } }),
-      place: (at, value) => ({ x: across(at), y: first.place(value) }),
-    },
+    heading: '',
+    box,
+    xTicks: x.ticks.map(({ value, label }) => {
+      const mark = marks.find((one) => one.x === value);
+      return { value, label: mark ? `${label} = ${mark.name}` : label };
+    }),
+    yTicks: first.axis.ticks,
+    minor: first.scale === 'log' ? minorValues(first.axis) : [],
+    marked,
+    ...(second && { right: { ticks: second.axis.ticks, place: second.place } }),
+    place: (at, value) => ({ x: across(at), y: first.place(value) }),
   };
 }
 

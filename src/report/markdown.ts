@@ -1,28 +1,58 @@
 import { reportDocument } from './document';
 import type { Report } from './report';
-import { anchorOf, type Block, type Section, type Table } from './section';
+import {
+  anchorOf,
+  type AnyFigureId,
+  type Block,
+  type PageDocument,
+  type Section,
+  type Table,
+} from './section';
 import { inlinesOf, type Text } from './text';
 
 /** The report for people to read, as Markdown that stands beside its picture. */
 export function reportMarkdown(report: Report): string {
-  const { title, verdict, lead, sections } = reportDocument(report);
-  return `${[`# ${escaped(title)} ${verdict}`, ...lead.map(written), ...sections.flatMap(sectionLines)].join('\n\n')}\n`;
+  return pageMarkdown(reportDocument(report), {
+    curves: { file: 'sharpness_comparison.png', words: 'Loss curves of SB and LB' },
+  });
 }
 
-function sectionLines({ title, level, blocks }: Section): string[] {
+/** A picture beside the page, and what it shows for those who do not see it. */
+interface Picture {
+  readonly file: string;
+  readonly words: string;
+}
+
+/**
+ * A document as Markdown.
+ *
+ * @param pictures of those figures that are files of their own; the others are left out.
+ */
+export function pageMarkdown(
+  { title, verdict, lead, sections }: PageDocument,
+  pictures: Readonly<Partial<Record<AnyFigureId, Picture>>>,
+): string {
+  const heading = `# ${escaped(title)}${verdict ? ` ${verdict}` : ''}`;
+  const parts = sections.flatMap((section) => sectionLines(section, pictures));
+  return `${[heading, ...lead.map(written), ...parts].join('\n\n')}\n`;
+}
+
+type Pictures = Parameters<typeof pageMarkdown>[1];
+
+function sectionLines({ title, level, blocks }: Section, pictures: Pictures): string[] {
   const tables = blocks.filter((block) => 'table' in block).length;
-  const lines = blocks.flatMap((block) => blockLines(block, tables > 1));
+  const lines = blocks.flatMap((block) => blockLines(block, tables > 1, pictures));
   return [`${'#'.repeat(level)} ${escaped(title)}`, ...lines];
 }
 
 /** @param named whether a table needs its name, having others beside it. */
-function blockLines(block: Block, named: boolean): string[] {
+function blockLines(block: Block, named: boolean, pictures: Pictures): string[] {
   if ('paragraph' in block) return [written(block.paragraph)];
   if ('list' in block) return [block.list.map((item) => `- ${written(item)}`).join('\n')];
   if ('table' in block) return [...(named ? [`*${escaped(block.table.name)}*`] : []), table(block.table)];
   if ('code' in block) return [fenced(block.code)];
-  // The one figure that is a file of its own.
-  return block.figure === 'curves' ? ['![Loss curves of SB and LB](sharpness_comparison.png)'] : [];
+  const picture = pictures[block.figure];
+  return picture ? [`![${escaped(picture.words)}](${picture.file})`] : [];
 }
 
 function table({ head, rows }: Table): string {

@@ -5,6 +5,9 @@ import type { Text } from './text';
 export type FigureId = 'claims' | 'seeds' | 'curves' | 'ratios' | 'near' | 'histories';
 /** A figure of the paper, by its network. */
 export type PaperFigureId = `${string}-figure${number}`;
+/** The figure of a sweep's network and protocol. */
+export type SweepFigureId = `sweep-${string}`;
+export type AnyFigureId = FigureId | PaperFigureId | SweepFigureId;
 
 export interface Table {
   readonly name: string;
@@ -20,7 +23,7 @@ export type Block =
   | { readonly list: readonly Text[] }
   | { readonly table: Table }
   | { readonly code: string }
-  | { readonly figure: FigureId | PaperFigureId; readonly caption: string };
+  | { readonly figure: AnyFigureId; readonly caption: string };
 
 export interface Section {
   readonly title: string;

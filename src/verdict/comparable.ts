@@ -1,11 +1,17 @@
 import { short, singleNumbers, type Claim } from './claim';
 import { meanInterval } from './interval';
 
-/** Loss and accuracy of a seed's two runs over their whole training set, in evaluation mode. */
+/** Loss in nats and accuracy of a run over its whole training set, in evaluation mode. */
+export interface TrainingEnd {
+  readonly loss: number;
+  readonly accuracy: number;
+}
+
+/** Where a seed's two runs ended. */
 export interface TrainingEnds {
   readonly seed: number;
-  readonly smallBatch: { readonly loss: number; readonly accuracy: number };
-  readonly largeBatch: { readonly loss: number; readonly accuracy: number };
+  readonly smallBatch: TrainingEnd;
+  readonly largeBatch: TrainingEnd;
 }
 
 /** What counts as having converged, and to the same loss. */
@@ -17,7 +23,7 @@ const COMPARABLE_LOSS_NATS = 0.05;
  * or more, and within 0.05 nats of each other. The estimate is the mean over seeds of LB's loss less SB's.
  */
 export function comparableTrainingLoss(seeds: readonly TrainingEnds[]): Claim {
-  const failing = seeds.find((ends) => !areComparable(ends));
+  const failing = seeds.find(({ smallBatch, largeBatch }) => !areComparable(smallBatch, largeBatch));
   const differences = seeds.map(({ smallBatch, largeBatch }) => largeBatch.loss - smallBatch.loss);
   const { mean, low, high, n } = meanInterval(differences);
   const percent = (share: number) => `${(100 * share).toFixed(2)}%`;
@@ -40,9 +46,10 @@ export function comparableTrainingLoss(seeds: readonly TrainingEnds[]): Claim {
   };
 }
 
-function areComparable({ smallBatch, largeBatch }: TrainingEnds): boolean {
+/** Whether two runs ended at training losses that can be compared; a run can be compared with itself if it converged. */
+export function areComparable(one: TrainingEnd, other: TrainingEnd): boolean {
   return (
-    Math.min(smallBatch.accuracy, largeBatch.accuracy) >= CONVERGED_ACCURACY &&
-    Math.abs(largeBatch.loss - smallBatch.loss) <= COMPARABLE_LOSS_NATS
+    Math.min(one.accuracy, other.accuracy) >= CONVERGED_ACCURACY &&
+    Math.abs(other.loss - one.loss) <= COMPARABLE_LOSS_NATS
   );
 }

@@ -1,12 +1,5 @@
 import type { Report } from '../report';
-import {
-  anchorOf,
-  type Block,
-  type FigureId,
-  type PaperFigureId,
-  type Section,
-  type Table,
-} from '../section';
+import { anchorOf, type AnyFigureId, type Block, type Section, type Table } from '../section';
 import { count, plainText, type Text } from '../text';
 import type { Chart } from './figures';
 import { IntervalPlots, type IntervalRow } from './intervals';
@@ -14,8 +7,8 @@ import { TextView } from './text-view';
 
 /** What the figures of a page are drawn from, by the figure's id. */
 export interface Drawings {
-  readonly charts: Readonly<Partial<Record<FigureId | PaperFigureId, readonly Chart[]>>>;
-  readonly intervals: Readonly<Partial<Record<FigureId | PaperFigureId, readonly IntervalRow[]>>>;
+  readonly charts: Readonly<Partial<Record<AnyFigureId, readonly Chart[]>>>;
+  readonly intervals: Readonly<Partial<Record<AnyFigureId, readonly IntervalRow[]>>>;
 }
 
 export function SectionView({
@@ -139,7 +132,7 @@ function FigureView({
   caption,
   drawings,
 }: {
-  readonly id: FigureId | PaperFigureId;
+  readonly id: AnyFigureId;
   readonly caption: string;
   readonly drawings: Drawings;
 }) {
