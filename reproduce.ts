@@ -295,7 +295,7 @@ function sweepCommands(program: Command): void {
       'train every network, batch size, seed and protocol of a plan with each other, and measure the minimizers. ' +
         'What the store holds is not done again, whichever plan it was done for',
     )
-    .option('--queue <url>', 'have the jobs done by the workers that listen to this Redis, not here')
+    .addOption(queueOption('have the jobs done by the workers that listen to this Redis, not here'))
     .option('--priority <n>', 'of the jobs in the queue, from 1, which is taken first', whole(), 100)
     .addHelpText(
       'after',
@@ -337,9 +337,10 @@ function sweepCommands(program: Command): void {
     .description(
       'do the jobs of sweeps as they come, until Ctrl-C or SIGTERM; then those under way go to others',
     )
-    .requiredOption(
-      '--queue <url>',
-      'the Redis that sweeps are given to, such as rediss://user:password@host:6379',
+    .addOption(
+      queueOption(
+        'the Redis that sweeps are given to, such as rediss://user:password@host:6379',
+      ).makeOptionMandatory(),
     )
     .requiredOption(
       '--store <dir>',
@@ -354,6 +355,11 @@ function sweepCommands(program: Command): void {
 
 function common(command: Command): Command {
   return command.option('--debug', 'show the stack of an error');
+}
+
+/** Also taken from the environment: a command line, with whatever password is in it, is for every user to see. */
+function queueOption(description: string): Option {
+  return new Option('--queue <url>', description).env('SHARP_MINIMA_QUEUE');
 }
 
 function engineOption(): Option {

@@ -112,7 +112,7 @@ describe('report.html in a browser', () => {
       expect(await chart.locator('.yerror').count()).toBe(6);
     }
     const eigenvalue = page.locator('#chart-sweep-C1-sgd-1');
-    expect(await eigenvalue.locator('.js-line').count()).toBe(2);
+    expect(await eigenvalue.locator('.scatterlayer .js-line').count()).toBe(2);
     const box = async (selector: string) => (await eigenvalue.locator(selector).first().boundingBox())!;
     const [bend, plot] = [await box('.shapelayer path'), await box('.gridlayer')];
     // Plotly takes the ends of a shape on a logarithmic axis for what they are.
