@@ -195,6 +195,25 @@ if (missing) process.stderr.write(`The specs do without a queue: ${missing}\n`);
     while (done < 2) await setTimeout(20);
   });
 
+  test('interrupts a job whose lock is lost, leaves it to whoever takes it, and does the next', async () => {
+    const { engine, queue } = fresh();
+    await giveOut(queue, jobs.slice(0, 1), 100);
+    const id = jobId(jobs[0]);
+    let begun = 0;
+    const { seen } = serve(engine, () => (++begun === 1 ? new Promise(() => {}) : Promise.resolve()));
+    while (begun === 0) await setTimeout(20);
+    const client = await queue.client;
+    await client.del(queue.toKey(`${id}:lock`));
+    while (seen.interrupted === 0) await setTimeout(50);
+    // Nobody else is there, so that it comes back once it counts as stalled.
+    while (begun < 2 || (await queue.getJob(id))) await setTimeout(50);
+    expect(seen).toMatchObject({ started: 1, interrupted: 1 });
+    expect(seen.said).toContain(
+      'Left to others: SimpleVGG, batch size 16, seed 0: nothing was heard of this worker for too long',
+    );
+    expect(seen.said.filter((line) => line.startsWith('Failed'))).toEqual([]);
+  });
+
   test('that goes away keeps no sweep that waits for it from being interrupted', async () => {
     const gone = await startRedis(mkdtempSync(join(root, 'gone ')));
     const controller = new AbortController();

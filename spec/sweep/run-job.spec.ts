@@ -6,7 +6,7 @@ import { Interrupted, UserError } from '../../src/errors';
 import { decodeSafetensors } from '../../src/model/safetensors';
 import { sha256 } from '../../src/sha256';
 import { evaluateImages, summarize } from '../../src/training/evaluate';
-import { KEYS, readMeasure, readTraining } from '../../src/sweep/results';
+import { encodeJson, KEYS, readMeasure, readTraining } from '../../src/sweep/results';
 import { runJob, type JobContext } from '../../src/sweep/run-job';
 import { folderStore, type ResultStore } from '../../src/sweep/store';
 import { architectureOf } from '../../src/sweep/networks';
@@ -19,7 +19,7 @@ afterAll(() => rmSync(root, { recursive: true }));
 const freshStore = () => folderStore(mkdtempSync(join(root, 'store ')));
 
 /** A progress that hears of every step. */
-const hearing = (onStep: () => void): JobContext['progress'] => ({
+const hearing = (onStep: () => unknown): JobContext['progress'] => ({
   ...SILENT,
   begin: (title) => ({ ...SILENT.begin(title, 1), advance: onStep }),
 });
@@ -104,6 +104,44 @@ describe('a job', () => {
     await runJob(await tinyContext(undisturbed, { compute }), sam);
     expect((await readMeasure(undisturbed, job.training, sam.measures[0]))?.figures.value).toBeGreaterThan(0);
     expect(await figuresIn(undisturbed)).toEqual(before);
+  });
+
+  test('done meanwhile by another is left as that one has it, and measured at its weights', async () => {
+    const store = freshStore();
+    const other = freshStore();
+    await runJob(await tinyContext(other), { ...job, measures: [] });
+    const [trainingKey, weightsKey] = [KEYS.training(job.training), KEYS.weights(job.training)];
+    // The other's rounding is another.
+    const weights = Buffer.from((await other.read(weightsKey))!);
+    weights[weights.length - 1] ^= 1;
+    const result = (await readTraining(other, job.training))!;
+    const figures = { ...result.figures, weightsSha256: sha256(weights) };
+    const theirs = encodeJson({ ...result, figures });
+    let steps = 0;
+    const progress = hearing(async () => {
+      if (++steps !== 5) return;
+      await store.write(weightsKey, weights);
+      await store.write(trainingKey, theirs);
+    });
+    await runJob(await tinyContext(store, { progress }), job);
+    expect(steps).toBeGreaterThan(5);
+    expect(Buffer.from((await store.read(trainingKey))!).equals(theirs)).toBe(true);
+    expect(Buffer.from((await store.read(weightsKey))!).equals(weights)).toBe(true);
+    expect((await readMeasure(store, job.training, job.measures[0]))?.weightsSha256).toBe(sha256(weights));
+    expect(await store.list('checkpoints/')).toEqual([]);
+  });
+
+  test('done already loses the checkpoint that a late worker left', async () => {
+    const key = KEYS.checkpoint(job.training);
+    await undisturbed.write(key, Buffer.from('late'));
+    await runJob(context, job);
+    expect(await undisturbed.list('checkpoints/')).toEqual([]);
+    const sam = tinyJob(context.compute, { measures: [{ kind: 'sam', images: 16 }] });
+    const store = freshStore();
+    await runJob(await tinyContext(store), { ...job, measures: [] });
+    await store.write(key, Buffer.from('late'));
+    await runJob(await tinyContext(store), sam);
+    expect(await store.list('checkpoints/')).toEqual([]);
   });
 
   test('for another engine or other data is refused before anything is done', async () => {

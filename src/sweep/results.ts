@@ -38,6 +38,8 @@ export const measureResultSchema = z.object({
     standardError: anyNumber,
     details: z.record(z.string(), z.union([anyNumber, z.array(anyNumber)])),
   }),
+  /** Of the weights that it was taken at; none where the training diverged, and in results of earlier versions. */
+  weightsSha256: z.string().optional(),
   environment: environmentSchema,
   seconds: z.number(),
 });

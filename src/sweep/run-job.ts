@@ -58,19 +58,26 @@ export async function runJob(context: JobContext, job: Job): Promise<void> {
   const { training } = job;
   const done = new Set(await store.list(KEYS.resultsOf(training)));
   const left = workLeft(job, done);
+  // One that a worker left that lost the job to another.
+  if (!left.training) await store.remove(KEYS.checkpoint(training));
   if (!left.training && left.measures.length === 0) return;
   const data = dataOf(context, training);
   if (left.training) await train(context, training, data);
-  const result = (await readTraining(store, training))!;
-  const weights =
-    'diverged' in result.figures ? undefined : await storedWeights(store, training, result.figures);
+  const end = (await readTraining(store, training))!.figures;
+  const weights = 'diverged' in end ? undefined : await storedWeights(store, training, end);
   for (const measure of left.measures) {
     const begun = performance.now();
     const figures = weights
       ? await measured(context, training, data.train, weights, measure)
       : { value: NaN, standardError: NaN, details: {} };
     const environment = context.environment(training.data.train);
-    const stored: MeasureResult = { measure, figures, environment, seconds: secondsSince(begun) };
+    const stored: MeasureResult = {
+      measure,
+      figures,
+      ...('diverged' in end ? {} : { weightsSha256: end.weightsSha256 }),
+      environment,
+      seconds: secondsSince(begun),
+    };
     await store.write(KEYS.measure(training, measure), encodeJson(stored));
   }
 }
@@ -94,7 +101,10 @@ function dataOf({ compute, load }: JobContext, training: SweepTraining): Readonl
   return { train: firstImages(whole.train, trainSize), test: firstImages(whole.test, testSize) };
 }
 
-/** Trains, tests and stores; the checkpoint goes only when all else is there. */
+/**
+ * Trains, tests and stores; the checkpoint goes only when all else is there. A result that another worker stored
+ * meanwhile stays, and so do its weights: its measures may have been taken already.
+ */
 async function train(
   context: JobContext,
   training: SweepTraining,
@@ -103,14 +113,18 @@ async function train(
   const { store, compute, environment } = context;
   const begun = performance.now();
   const architecture = architectureOf(training.network);
-  const end = async (figures: TrainingResult['figures'], seconds: number) => {
+  const isDone = async () => (await store.list(KEYS.resultsOf(training))).includes(KEYS.training(training));
+  const end = async (figures: TrainingResult['figures'], seconds: number, weights?: Uint8Array) => {
     const result: TrainingResult = {
       training,
       figures,
       environment: environment(training.data.train),
       seconds: { training: seconds, all: secondsSince(begun) },
     };
-    await store.write(KEYS.training(training), encodeJson(result));
+    if (!(await isDone())) {
+      if (weights) await store.write(KEYS.weights(training), weights);
+      await store.write(KEYS.training(training), encodeJson(result));
+    }
     await store.remove(KEYS.checkpoint(training));
   };
   try {
@@ -133,11 +147,12 @@ async function train(
       weightsSha256: sha256(bytes),
       history,
     };
-    await store.write(KEYS.weights(training), bytes);
-    await end(figures, seconds);
+    await end(figures, seconds, bytes);
   } catch (error) {
-    if (!(error instanceof Diverged)) throw error;
-    await end({ diverged: error.message }, secondsSince(begun));
+    if (error instanceof Diverged) return end({ diverged: error.message }, secondsSince(begun));
+    // The last checkpoint of one who lost the job is no use behind the other's result.
+    if (error instanceof Interrupted && (await isDone())) await store.remove(KEYS.checkpoint(training));
+    throw error;
   }
 }
 

@@ -40,37 +40,45 @@ export async function serveQueue(options: ServeOptions): Promise<void> {
   const busy = new Set<WorkerProcess>();
   const underWay = new Set<Promise<void>>();
 
-  async function run(queued: QueuedJob<Job>, token?: string): Promise<void> {
+  /** @param lost aborted where the job may be another worker's by now. */
+  async function run(queued: QueuedJob<Job>, token?: string, lost?: AbortSignal): Promise<void> {
     const parsed = jobSchema.safeParse(queued.data);
     if (!parsed.success || jobId(parsed.data) !== queued.id) {
       throw new UnrecoverableError('its value is no job, or not the one that its address is of');
     }
-    const work = runInProcess(parsed.data);
+    const label = trainingLabel(parsed.data.training);
+    const work = runInProcess(parsed.data, lost);
     underWay.add(work);
     try {
       await work;
-      say(`Done: ${trainingLabel(parsed.data.training)}`);
+      say(`Done: ${label}`);
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
-      await queued.moveToWait(token);
+      if (lost?.aborted) say(`Left to others: ${label}: nothing was heard of this worker for too long`);
+      else await queued.moveToWait(token);
+      // The job is not this worker's any more, neither to complete nor to fail.
       throw new WaitingError();
     } finally {
       underWay.delete(work);
     }
   }
 
-  async function runInProcess(job: Job): Promise<void> {
+  async function runInProcess(job: Job, lost?: AbortSignal): Promise<void> {
     const worker = idle.pop() ?? (await start());
     busy.add(worker);
     let alive = true;
+    const interrupt = () => worker.interrupt();
+    lost?.addEventListener('abort', interrupt);
     try {
       // It may have been aborted while the process started.
       signal.throwIfAborted();
+      if (lost?.aborted) throw new Interrupted('the job is lost');
       await worker.run(job);
     } catch (error) {
       alive = !(error instanceof WorkerDied);
       throw error;
     } finally {
+      lost?.removeEventListener('abort', interrupt);
       busy.delete(worker);
       if (alive) idle.push(worker);
     }
@@ -89,6 +97,7 @@ export async function serveQueue(options: ServeOptions): Promise<void> {
     trouble = message;
   });
   listener.on('ready', () => (trouble = ''));
+  listener.on('lockRenewalFailed', (ids) => ids.forEach((id) => listener.cancelJob(id)));
   listener.on('failed', (queued, { message }) => say(`Failed: ${queued?.name ?? 'a job'}: ${message}`));
   listener.on('stalled', (id) =>
     say(`Job ${id} was left by its worker: it goes on from its last checkpoint.`),
