@@ -50,7 +50,7 @@ if (missing) process.stderr.write(`The specs do without a queue: ${missing}\n`);
   /** An engine that no other test's jobs are for, and its queue. */
   const fresh = () => {
     const engine: SweepEngine = { name: 'wasm', version: `spec ${++queues}` };
-    const queue = openQueue(redis.url, engine, signal);
+    const queue = openQueue(redis.url, engine, signal, () => {});
     closing.push(() => queue.close());
     return { engine, queue };
   };
@@ -217,17 +217,18 @@ if (missing) process.stderr.write(`The specs do without a queue: ${missing}\n`);
   test('that goes away keeps no sweep that waits for it from being interrupted', async () => {
     const gone = await startRedis(mkdtempSync(join(root, 'gone ')));
     const controller = new AbortController();
-    const queue = openQueue(gone.url, { name: 'wasm', version: 'gone' }, controller.signal);
+    const said: string[] = [];
+    const say = (line: string) => void said.push(line);
+    const queue = openQueue(gone.url, { name: 'wasm', version: 'gone' }, controller.signal, say);
     await queue.waitUntilReady();
     await gone.stop();
-    const options = { store: store(), priority: 100, say: () => {}, signal: controller.signal };
-    const followed = haveDone(queue, jobs, options).then(
-      () => 'done',
-      () => 'interrupted',
-    );
-    await setTimeout(300);
+    const followed = haveDone(queue, jobs, { store: store(), priority: 100, say, signal: controller.signal });
+    const outcome = expect(followed).rejects.toThrow(Interrupted);
+    await setTimeout(1500);
     controller.abort(new Interrupted('enough'));
-    expect(await followed).toBe('interrupted');
+    await outcome;
+    expect(said).toContainEqual(expect.stringMatching(/^Redis: /));
+    expect(new Set(said).size).toBe(said.length);
     await queue.close();
   });
 

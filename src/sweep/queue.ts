@@ -4,6 +4,7 @@ import { Redis } from 'ioredis';
 import { messageOf, UserError } from '../errors';
 import { contentId } from './canonical';
 import { jobId, trainingLabel, type Job, type SweepEngine } from './job';
+import { onceAnOutage } from './outages';
 import { placeOf } from './redis-url';
 import { isDone, KEYS } from './results';
 import type { ResultStore } from './store';
@@ -50,12 +51,28 @@ export async function demandRedis(url: string): Promise<void> {
   }
 }
 
-/** Opens the queue of an engine's jobs. */
-export function openQueue(url: string, engine: SweepEngine, signal: AbortSignal): Queue<Job> {
+/**
+ * Opens the queue of an engine's jobs. A connection that is lost comes again; until then, calls wait.
+ *
+ * @param say told of each outage once.
+ */
+export function openQueue(
+  url: string,
+  engine: SweepEngine,
+  signal: AbortSignal,
+  say: (line: string) => void,
+): Queue<Job> {
   const queue = new Queue<Job>(queueName(engine), { connection: connectionTo(url, signal) });
-  // A connection that was lost comes again; until then, calls wait.
-  queue.on('error', () => {});
+  queue.on('error', troubleWith(say, signal));
   return queue;
+}
+
+/** Says what is wrong with Redis, unless the signal is the cause. */
+export function troubleWith(say: (line: string) => void, signal: AbortSignal): (error: Error) => void {
+  const onError = onceAnOutage((message) => say(`Redis: ${message}`));
+  return (error) => {
+    if (!signal.aborted) onError(error);
+  };
 }
 
 /** How often a job is tried whose process dies or whose store cannot be reached, and the first pause before the next. */
@@ -118,9 +135,22 @@ const GIVE_OUT_EVERY = 60_000;
  * again.
  *
  * @returns the jobs that failed, and why.
- * @throws the signal's reason; the jobs stay in the queue then.
+ * @throws the signal's reason, also where Redis or the store is gone; the jobs stay in the queue then.
  */
 export async function haveDone(
+  queue: Queue<Job>,
+  jobs: readonly Job[],
+  options: FollowOptions,
+): Promise<ReadonlyMap<Job, string>> {
+  try {
+    return await follow(queue, jobs, options);
+  } catch (error) {
+    options.signal.throwIfAborted();
+    throw error;
+  }
+}
+
+async function follow(
   queue: Queue<Job>,
   jobs: readonly Job[],
   { store, priority, say, signal }: FollowOptions,

@@ -132,7 +132,7 @@ async function doElsewhere(
 ): Promise<Failures> {
   const say = (line: string) => progress.say(`Sweep ${plan.name}: ${line}`);
   const { haveDone, openQueue } = queues();
-  const jobs = openQueue(queue.url, engine, signal);
+  const jobs = openQueue(queue.url, engine, signal, say);
   try {
     return await haveDone(jobs, left, { store, priority: queue.priority, say, signal });
   } finally {

@@ -3,7 +3,7 @@ import { UnrecoverableError, WaitingError, Worker, type Job as QueuedJob } from 
 import { Interrupted } from '../errors';
 import type { SweepEngine } from './job';
 import { jobId, jobSchema, trainingLabel, type Job } from './job';
-import { connectionTo, queueName } from './queue';
+import { connectionTo, queueName, troubleWith } from './queue';
 import { WorkerDied, type WorkerProcess } from './worker-process';
 
 /** How a machine serves a queue. */
@@ -91,12 +91,7 @@ export async function serveQueue(options: ServeOptions): Promise<void> {
     stalledInterval: LOOK_FOR_STALLED_EVERY,
     maxStalledCount: MOST_TAKEN_OVER,
   });
-  let trouble = '';
-  listener.on('error', ({ message }) => {
-    if (message !== trouble) say(`Redis: ${message}`);
-    trouble = message;
-  });
-  listener.on('ready', () => (trouble = ''));
+  listener.on('error', troubleWith(say, signal));
   listener.on('lockRenewalFailed', (ids) => ids.forEach((id) => listener.cancelJob(id)));
   listener.on('failed', (queued, { message }) => say(`Failed: ${queued?.name ?? 'a job'}: ${message}`));
   listener.on('stalled', (id) =>
