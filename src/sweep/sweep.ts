@@ -94,7 +94,7 @@ async function doHere(
     );
   const count = wanted
     ? { workers: wanted }
-    : await measuredCount(Math.max(...plan.batchSizes), info, places.cache, start, progress.say);
+    : await measuredCount(Math.max(...plan.batchSizes), info, places.cache, start, progress.say, signal);
   const workers = Math.min(count.workers, left.length);
   const work = new Map(left.map((job) => [jobId(job), workOf(job, workLeft(job, done))]));
   progress.say(beginning(left.length, workers, [...work.values()], count));
@@ -158,7 +158,7 @@ export async function serve(
     );
   const count = workers
     ? { workers }
-    : await measuredCount(USUAL_BATCH, info, places.cache, start, progress.say);
+    : await measuredCount(USUAL_BATCH, info, places.cache, start, progress.say, signal);
   progress.say(
     `Waiting for jobs at ${placeOf(url)} on ${counted(count.workers, 'worker')}; ${describeEngine({ ...info, workers: 1 })}.`,
   );
@@ -275,6 +275,7 @@ async function measuredCount(
   cache: string,
   start: () => Promise<WorkerProcess>,
   say: (line: string) => void,
+  signal: AbortSignal,
 ): Promise<WorkerCount> {
   const onHost = info.name !== 'webgpu' && !info.gpu;
   const room = onHost
@@ -283,7 +284,7 @@ async function measuredCount(
   const most = Math.max(1, Math.min(availableParallelism(), room));
   return rememberedCount(cache, info, most, () => {
     say('Measuring how many workers are fastest here, once …');
-    return fastestCount(most, (workers) => ratesTogether(workers, start));
+    return fastestCount(most, (workers) => ratesTogether(workers, start, signal), say);
   });
 }
 

@@ -32,7 +32,11 @@ export interface WorkerProcess {
    * @throws JobFailed; Interrupted after {@link interrupt}; WorkerDied.
    */
   run(job: unknown, listener?: JobListener): Promise<void>;
-  /** How fast it trains and evaluates, with whatever else the machine does. */
+  /**
+   * How fast it trains and evaluates, with whatever else the machine does.
+   *
+   * @throws JobFailed; WorkerDied.
+   */
   measureRates(): Promise<Rates>;
   /** Has it store what was done of the job under way, and end that. */
   interrupt(): void;
@@ -119,6 +123,7 @@ export async function startWorker(
     },
     async measureRates() {
       const message = await answer({ kind: 'rates' });
+      if (message.kind === 'failed') throw new JobFailed(message.message);
       if (message.kind !== 'rates') throw new Error(`It said ${message.kind} instead of its rates.`);
       return message.rates;
     },

@@ -50,6 +50,11 @@ async function contextOf({ engine, cache, store, data: folder }: WorkerSetting):
   };
 }
 
+const failureOf = (error: unknown): FromWorker => ({
+  kind: 'failed',
+  message: messageOf(error).replaceAll('\n', ' '),
+});
+
 async function outcomeOf(context: JobContext, value: unknown, signal: AbortSignal): Promise<FromWorker> {
   try {
     const parsed = jobSchema.safeParse(value);
@@ -61,7 +66,7 @@ async function outcomeOf(context: JobContext, value: unknown, signal: AbortSigna
     return { kind: 'done' };
   } catch (error) {
     if (error instanceof Interrupted) return { kind: 'interrupted' };
-    return { kind: 'failed', message: messageOf(error).replaceAll('\n', ' ') };
+    return failureOf(error);
   }
 }
 
@@ -84,7 +89,9 @@ async function work(setting: WorkerSetting): Promise<void> {
         void outcomeOf(context, message.job, underWay.signal).then(tell);
         break;
       case 'rates':
-        void measureRates(context.compute).then((rates) => tell({ kind: 'rates', rates }));
+        void measureRates(context.compute)
+          .then((rates) => tell({ kind: 'rates', rates }))
+          .catch((error: unknown) => tell(failureOf(error)));
         break;
       case 'interrupt':
         underWay.abort(new Interrupted('interrupted'));
