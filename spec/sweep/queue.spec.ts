@@ -24,6 +24,14 @@ test('the queue of an engine is its own, and a URL shows no password', () => {
   for (const url of ['host:6379', 'http://host', 'redis://', 'nonsense:secret']) {
     expect(() => placeOf(url)).toThrow(/^--queue must be like redis:/);
   }
+  for (const sign of ['/', '?', '#', '7/', '/7#?']) {
+    for (const user of ['', 'me']) {
+      const withSign = `redis://${user}:${sign}secret@host:7000`;
+      expect(() => placeOf(withSign)).toThrow(/^(?!.*secret)--queue has .*: percent-encode/);
+      const encoded = `redis://${user}:${encodeURIComponent(sign)}secret@host:7000/1?family=6`;
+      expect(placeOf(encoded)).toBe('host:7000');
+    }
+  }
 });
 
 const missing = redisMissing();
