@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Interrupted } from '../../src/errors';
 import { distinctJobs, expandPlan } from '../../src/sweep/plan';
-import { jobId, type Job, type SweepEngine } from '../../src/sweep/job';
+import { trainingId, type Job, type SweepEngine } from '../../src/sweep/job';
 import { demandRedis, giveOut, haveDone, openQueue, queueName } from '../../src/sweep/queue';
 import { placeOf } from '../../src/sweep/redis-url';
 import { encodeJson, KEYS } from '../../src/sweep/results';
@@ -49,6 +49,7 @@ if (missing) process.stderr.write(`The specs do without a queue: ${missing}\n`);
   });
 
   const jobs = distinctJobs(expandPlan(tinyPlan({ seeds: [0, 1, 2, 3, 4, 5], measures: [] }), SETTING));
+  const idOf = ({ training }: Job) => trainingId(training);
   const closing: (() => Promise<unknown>)[] = [];
   afterEach(async () => {
     for (const close of closing.splice(0)) await close();
@@ -106,7 +107,7 @@ if (missing) process.stderr.write(`The specs do without a queue: ${missing}\n`);
     const urgent = distinctJobs(expandPlan(tinyPlan({ seeds: [9], measures: [] }), SETTING));
     await giveOut(queue, urgent, 1);
     expect(await queue.getJobCountByTypes('prioritized')).toBe(7);
-    expect((await queue.getJob(jobId(jobs[2])))?.data).toEqual(jobs[2]);
+    expect((await queue.getJob(idOf(jobs[2])))?.data).toEqual(jobs[2]);
     const order: number[] = [];
     serve(engine, async ({ training }) => void order.push(training.seed));
     while (order.length < 7) await setTimeout(20);
@@ -137,15 +138,42 @@ if (missing) process.stderr.write(`The specs do without a queue: ${missing}\n`);
     expect(done).toEqual([1, 2, 3, 4, 5, 3]);
   });
 
+  test('holds no training twice, also where it is to be measured otherwise: what is missing comes behind it', async () => {
+    const { engine, queue } = fresh();
+    const results = store();
+    const withMeasure = (kind: 'trace' | 'eigenvalue') =>
+      distinctJobs(expandPlan(tinyPlan({ seeds: [0, 1], measures: [{ kind }] }), SETTING));
+    let trainings = 0;
+    serve(
+      engine,
+      async (job) => {
+        await setTimeout(200);
+        if (!(await results.read(KEYS.training(job.training)))) trainings++;
+        await finish(results, job);
+        for (const measure of job.measures) {
+          await results.write(KEYS.measure(job.training, measure), encodeJson({}));
+        }
+      },
+      2,
+    );
+    const options = { store: results, priority: 100, say: () => {}, signal, giveOutEvery: 1000 };
+    const outcomes = (['trace', 'eigenvalue'] as const).map((kind) =>
+      haveDone(queue, withMeasure(kind), options),
+    );
+    expect(await Promise.all(outcomes)).toEqual([new Map(), new Map()]);
+    expect(trainings).toBe(2);
+    expect(await results.list('results/')).toHaveLength(6);
+  });
+
   test('refuses a value that is no job, or stands under another address, without running it or trying again', async () => {
     const { engine, queue } = fresh();
     const ran: unknown[] = [];
     await queue.add('evil', { command: 'rm' } as unknown as Job, { jobId: 'evil', attempts: 5 });
-    await queue.add('other', jobs[1], { jobId: jobId(jobs[0]), attempts: 5 });
+    await queue.add('other', jobs[1], { jobId: idOf(jobs[0]), attempts: 5 });
     serve(engine, async (job) => void ran.push(job));
     while ((await queue.getFailedCount()) < 2) await setTimeout(20);
     for (const { failedReason, attemptsMade } of await queue.getFailed()) {
-      expect(failedReason).toBe('its value is no job, or not the one that its address is of');
+      expect(failedReason).toBe('its value is no job, or not of the training that its address is of');
       expect(attemptsMade).toBe(1);
     }
     expect(ran).toEqual([]);
@@ -155,7 +183,7 @@ if (missing) process.stderr.write(`The specs do without a queue: ${missing}\n`);
     const { engine, queue } = fresh();
     const results = store();
     let broken = true;
-    await queue.add('once', jobs[0], { jobId: jobId(jobs[0]), attempts: 1 });
+    await queue.add('once', jobs[0], { jobId: idOf(jobs[0]), attempts: 1 });
     serve(engine, async (job) => {
       if (broken) throw new JobFailed('The disk is full.');
       await finish(results, job);
@@ -173,13 +201,13 @@ if (missing) process.stderr.write(`The specs do without a queue: ${missing}\n`);
       if (++tries === 1) throw new WorkerDied('its process ended by SIGKILL');
     });
     const opts = {
-      jobId: jobId(jobs[0]),
+      jobId: idOf(jobs[0]),
       attempts: 5,
       backoff: { type: 'fixed', delay: 100 },
       removeOnComplete: true,
     };
     await queue.add('dying', jobs[0], opts);
-    while (tries < 2 || (await queue.getJob(jobId(jobs[0])))) await setTimeout(20);
+    while (tries < 2 || (await queue.getJob(idOf(jobs[0])))) await setTimeout(20);
     expect(seen.started).toBe(2);
     expect(seen.said).toContain('Failed: dying: its process ended by SIGKILL');
   });
@@ -197,7 +225,7 @@ if (missing) process.stderr.write(`The specs do without a queue: ${missing}\n`);
     expect(first.seen).toMatchObject({ started: 1, interrupted: 1, ended: 1 });
     expect(begun).toBe(1);
     expect(await queue.getJobCountByTypes('prioritized')).toBe(2);
-    expect((await queue.getJob(jobId(jobs[0])))?.attemptsMade).toBe(0);
+    expect((await queue.getJob(idOf(jobs[0])))?.attemptsMade).toBe(0);
     let done = 0;
     serve(engine, async () => void done++);
     while (done < 2) await setTimeout(20);
@@ -206,7 +234,7 @@ if (missing) process.stderr.write(`The specs do without a queue: ${missing}\n`);
   test('interrupts a job whose lock is lost, leaves it to whoever takes it, and does the next', async () => {
     const { engine, queue } = fresh();
     await giveOut(queue, jobs.slice(0, 1), 100);
-    const id = jobId(jobs[0]);
+    const id = idOf(jobs[0]);
     let begun = 0;
     const { seen } = serve(engine, () => (++begun === 1 ? new Promise(() => {}) : Promise.resolve()));
     while (begun === 0) await setTimeout(20);

@@ -3,14 +3,14 @@ import { Queue, type RedisOptions } from 'bullmq';
 import { Redis } from 'ioredis';
 import { messageOf, UserError } from '../errors';
 import { contentId } from './canonical';
-import { jobId, trainingLabel, type Job, type SweepEngine } from './job';
+import { trainingId, trainingLabel, type Job, type SweepEngine } from './job';
 import { onceAnOutage } from './outages';
 import { placeOf } from './redis-url';
 import { isDone, KEYS } from './results';
 import type { ResultStore } from './store';
 
-// Jobs wait in a queue of BullMQ on Redis, under their addresses, so that none is there twice. Redis holds what is to be
-// done; what is done, the store alone says.
+// Jobs wait in a queue of BullMQ on Redis, each under its training's address, so that no training is under way twice,
+// whatever is to be measured of it. Redis holds what is to be done; what is done, the store alone says.
 
 /** Where an engine's jobs wait: a worker hears of no others. */
 export function queueName(engine: SweepEngine): string {
@@ -81,13 +81,23 @@ const FIRST_PAUSE = 5000;
 /** Of one call. */
 const TOGETHER = 500;
 
-/** Puts jobs into a queue, in order; those that are there already stay as they are. @param priority 1 is taken first. */
+/** Where a job stands in a queue. */
+function placeIn({ training }: Job): string {
+  return trainingId(training);
+}
+
+/**
+ * Puts jobs into a queue, in order. Those whose training is there already stay as they are, whatever is to be measured of
+ * it and whatever their priority.
+ *
+ * @param priority 1 is taken first.
+ */
 export async function giveOut(queue: Queue<Job>, jobs: readonly Job[], priority: number): Promise<void> {
   const entries = jobs.map((job) => ({
     name: trainingLabel(job.training),
     data: job,
     opts: {
-      jobId: jobId(job),
+      jobId: placeIn(job),
       priority,
       attempts: ATTEMPTS,
       backoff: { type: 'exponential', delay: FIRST_PAUSE, jitter: 0.5 },
@@ -101,17 +111,15 @@ export async function giveOut(queue: Queue<Job>, jobs: readonly Job[], priority:
   }
 }
 
-/** Has those of some jobs tried again that have failed in the queue. */
-export async function tryAgain(queue: Queue<Job>, jobs: readonly Job[]): Promise<void> {
-  const wanted = new Set(jobs.map(jobId));
-  for (const failed of await queue.getFailed()) {
-    if (wanted.has(failed.id!)) await failed.retry('failed', { resetAttemptsMade: true });
-  }
+/** Takes those of some jobs out of a queue that have failed there, so that they can be given out as if they never had. */
+async function takeBack(queue: Queue<Job>, jobs: readonly Job[]): Promise<void> {
+  const wanted = new Set(jobs.map(placeIn));
+  for (const { id } of await queue.getFailed()) if (wanted.has(id!)) await queue.remove(id!);
 }
 
-/** Why jobs failed, by their addresses, of those that will not be tried again. */
+/** Why jobs failed, by where they stand, of those that will not be tried again. */
 async function failuresOf(queue: Queue<Job>, jobs: readonly Job[]): Promise<ReadonlyMap<string, string>> {
-  const wanted = new Set(jobs.map(jobId));
+  const wanted = new Set(jobs.map(placeIn));
   const failed = await queue.getFailed();
   return new Map(
     failed.filter(({ id }) => wanted.has(id!)).map(({ id, failedReason }) => [id!, failedReason]),
@@ -124,9 +132,11 @@ export interface FollowOptions {
   readonly priority: number;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
+  /** How often what the store still lacks is given out again, in ms; every minute where it is not said. */
+  readonly giveOutEvery?: number;
 }
 
-/** How often the store is looked at, and how often what it still lacks is given out again, in ms. */
+/** How often the store is looked at, in ms. */
 const LOOK_EVERY = 2000;
 const GIVE_OUT_EVERY = 60_000;
 
@@ -153,16 +163,16 @@ export async function haveDone(
 async function follow(
   queue: Queue<Job>,
   jobs: readonly Job[],
-  { store, priority, say, signal }: FollowOptions,
+  { store, priority, say, signal, giveOutEvery = GIVE_OUT_EVERY }: FollowOptions,
 ): Promise<ReadonlyMap<Job, string>> {
-  await tryAgain(queue, jobs);
+  await takeBack(queue, jobs);
   let given = -Infinity;
   let last = '';
   for (;;) {
     signal.throwIfAborted();
     const names = new Set(await store.list(KEYS.results));
     const pending = jobs.filter((job) => !isDone(job, names));
-    if (performance.now() - given > GIVE_OUT_EVERY) {
+    if (performance.now() - given > giveOutEvery) {
       await giveOut(queue, pending, priority);
       given = performance.now();
     }
@@ -172,7 +182,7 @@ async function follow(
     if (state + nobody !== last) say(`${state}${nobody}`);
     last = state + nobody;
     if (failures.size === pending.length) {
-      return new Map(pending.map((job) => [job, failures.get(jobId(job))!]));
+      return new Map(pending.map((job) => [job, failures.get(placeIn(job))!]));
     }
     await setTimeout(LOOK_EVERY, undefined, { signal }).catch(() => {});
   }

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { UnrecoverableError, WaitingError, Worker, type Job as QueuedJob } from 'bullmq';
 import { Interrupted } from '../errors';
 import type { SweepEngine } from './job';
-import { jobId, jobSchema, trainingLabel, type Job } from './job';
+import { jobSchema, trainingId, trainingLabel, type Job } from './job';
 import { connectionTo, queueName, troubleWith } from './queue';
 import { WorkerDied, type WorkerProcess } from './worker-process';
 
@@ -32,7 +32,7 @@ const MOST_TAKEN_OVER = 20;
 
 /**
  * Does the jobs of a queue as they come, until the signal says so. What a job's value is, is checked before it is run: it
- * must be a job, and the one that its address is of.
+ * must be a job, and of the training that its address is of.
  */
 export async function serveQueue(options: ServeOptions): Promise<void> {
   const { url, engine, workers, start, say, signal } = options;
@@ -43,8 +43,8 @@ export async function serveQueue(options: ServeOptions): Promise<void> {
   /** @param lost aborted where the job may be another worker's by now. */
   async function run(queued: QueuedJob<Job>, token?: string, lost?: AbortSignal): Promise<void> {
     const parsed = jobSchema.safeParse(queued.data);
-    if (!parsed.success || jobId(parsed.data) !== queued.id) {
-      throw new UnrecoverableError('its value is no job, or not the one that its address is of');
+    if (!parsed.success || trainingId(parsed.data.training) !== queued.id) {
+      throw new UnrecoverableError('its value is no job, or not of the training that its address is of');
     }
     const label = trainingLabel(parsed.data.training);
     const work = runInProcess(parsed.data, lost);
