@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { Redis } from 'ioredis';
 import { Interrupted } from '../../src/errors';
 import { distinctJobs, expandPlan } from '../../src/sweep/plan';
 import { trainingId, type Job, type SweepEngine } from '../../src/sweep/job';
-import { demandRedis, giveOut, haveDone, openQueue, queueName } from '../../src/sweep/queue';
+import { demandRedis, giveOut, haveDone, openQueue, pauseAfter, queueName } from '../../src/sweep/queue';
 import { placeOf } from '../../src/sweep/redis-url';
 import { encodeJson, KEYS } from '../../src/sweep/results';
 import { folderStore } from '../../src/sweep/store';
@@ -32,6 +33,10 @@ test('the queue of an engine is its own, and a URL shows no password', () => {
       expect(placeOf(encoded)).toBe('host:7000');
     }
   }
+});
+
+test('a store that takes long to look at is looked at less often', () => {
+  expect([0, 50, 200, 1500].map(pauseAfter)).toEqual([2000, 2000, 2000, 15_000]);
 });
 
 const missing = redisMissing();
@@ -163,6 +168,24 @@ if (missing) process.stderr.write(`The specs do without a queue: ${missing}\n`);
     expect(await Promise.all(outcomes)).toEqual([new Map(), new Map()]);
     expect(trainings).toBe(2);
     expect(await results.list('results/')).toHaveLength(6);
+  });
+
+  test('is followed where its Redis does not let users ask who listens', async () => {
+    const { engine, queue } = fresh();
+    const client = new Redis(redis.url);
+    closing.push(() => client.quit());
+    await client.call('ACL', 'SETUSER', 'guest', 'on', '>pass', '~*', '&*', '+@all', '-client|list');
+    const url = redis.url.replace(/\/\/.*@/, '//guest:pass@');
+    const guest = openQueue(url, engine, signal, () => {});
+    closing.push(() => guest.close());
+    await expect(guest.getWorkersCount()).rejects.toThrow(/^NOPERM/);
+    const results = store();
+    serve(engine, (job) => finish(results, job));
+    const said: string[] = [];
+    const say = (line: string) => void said.push(line);
+    expect(await haveDone(guest, jobs, { store: results, priority: 100, say, signal })).toEqual(new Map());
+    expect(said.filter((line) => line.includes('no worker'))).toEqual([]);
+    expect(await queue.getWorkersCount()).toBe(1);
   });
 
   test('refuses a value that is no job, or stands under another address, without running it or trying again', async () => {

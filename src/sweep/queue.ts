@@ -6,7 +6,7 @@ import { contentId } from './canonical';
 import { trainingId, trainingLabel, type Job, type SweepEngine } from './job';
 import { onceAnOutage } from './outages';
 import { placeOf } from './redis-url';
-import { isDone, KEYS } from './results';
+import { KEYS, keysOf } from './results';
 import type { ResultStore } from './store';
 
 // Jobs wait in a queue of BullMQ on Redis, each under its training's address, so that no training is under way twice,
@@ -111,19 +111,31 @@ export async function giveOut(queue: Queue<Job>, jobs: readonly Job[], priority:
   }
 }
 
+/** A job that is waited for, where it stands in the queue, and the names of its results. */
+interface Expected {
+  readonly job: Job;
+  readonly place: string;
+  readonly keys: readonly string[];
+}
+
 /** Takes those of some jobs out of a queue that have failed there, so that they can be given out as if they never had. */
-async function takeBack(queue: Queue<Job>, jobs: readonly Job[]): Promise<void> {
-  const wanted = new Set(jobs.map(placeIn));
-  for (const { id } of await queue.getFailed()) if (wanted.has(id!)) await queue.remove(id!);
+async function takeBack(queue: Queue<Job>, places: ReadonlySet<string>): Promise<void> {
+  for (const { id } of await queue.getFailed()) if (places.has(id!)) await queue.remove(id!);
 }
 
 /** Why jobs failed, by where they stand, of those that will not be tried again. */
-async function failuresOf(queue: Queue<Job>, jobs: readonly Job[]): Promise<ReadonlyMap<string, string>> {
-  const wanted = new Set(jobs.map(placeIn));
-  const failed = await queue.getFailed();
-  return new Map(
-    failed.filter(({ id }) => wanted.has(id!)).map(({ id, failedReason }) => [id!, failedReason]),
-  );
+async function failuresIn(queue: Queue<Job>): Promise<ReadonlyMap<string, string>> {
+  return new Map((await queue.getFailed()).map(({ id, failedReason }) => [id!, failedReason]));
+}
+
+/** Whether some worker listens to a queue; where a Redis does not let its users ask, one may. */
+async function someoneListens(queue: Queue<Job>): Promise<boolean> {
+  try {
+    return (await queue.getWorkersCount()) > 0;
+  } catch (error) {
+    if (messageOf(error).startsWith('NOPERM')) return true;
+    throw error;
+  }
 }
 
 /** How a queue is followed. */
@@ -136,9 +148,13 @@ export interface FollowOptions {
   readonly giveOutEvery?: number;
 }
 
-/** How often the store is looked at, in ms. */
-const LOOK_EVERY = 2000;
 const GIVE_OUT_EVERY = 60_000;
+const LEAST_PAUSE = 2000;
+
+/** How long to wait behind a look that took so long, in ms: a large store on a slow line is not asked all the time. */
+export function pauseAfter(took: number): number {
+  return Math.max(LEAST_PAUSE, 10 * took);
+}
 
 /**
  * Has jobs done by whoever listens to a queue, and waits for their results. What Redis may have lost meanwhile is given out
@@ -165,25 +181,33 @@ async function follow(
   jobs: readonly Job[],
   { store, priority, say, signal, giveOutEvery = GIVE_OUT_EVERY }: FollowOptions,
 ): Promise<ReadonlyMap<Job, string>> {
-  await takeBack(queue, jobs);
+  const wanted: readonly Expected[] = jobs.map((job) => ({ job, place: placeIn(job), keys: keysOf(job) }));
+  await takeBack(queue, new Set(wanted.map(({ place }) => place)));
   let given = -Infinity;
   let last = '';
   for (;;) {
     signal.throwIfAborted();
+    const begun = performance.now();
     const names = new Set(await store.list(KEYS.results));
-    const pending = jobs.filter((job) => !isDone(job, names));
-    if (performance.now() - given > giveOutEvery) {
-      await giveOut(queue, pending, priority);
-      given = performance.now();
+    const pause = pauseAfter(performance.now() - begun);
+    const pending = wanted.filter(({ keys }) => !keys.every((key) => names.has(key)));
+    if (begun - given > giveOutEvery) {
+      await giveOut(
+        queue,
+        pending.map(({ job }) => job),
+        priority,
+      );
+      given = begun;
     }
-    const failures = await failuresOf(queue, pending);
-    const state = `${jobs.length - pending.length} of ${jobs.length} jobs done${failures.size ? `, ${failures.size} failed` : ''}`;
-    const nobody = (await queue.getWorkersCount()) === 0 ? '; no worker listens' : '';
+    const reasons = await failuresIn(queue);
+    const failed = pending.filter(({ place }) => reasons.has(place));
+    const state = `${jobs.length - pending.length} of ${jobs.length} jobs done${failed.length ? `, ${failed.length} failed` : ''}`;
+    const nobody = (await someoneListens(queue)) ? '' : '; no worker listens';
     if (state + nobody !== last) say(`${state}${nobody}`);
     last = state + nobody;
-    if (failures.size === pending.length) {
-      return new Map(pending.map((job) => [job, failures.get(placeIn(job))!]));
+    if (failed.length === pending.length) {
+      return new Map(failed.map(({ job, place }) => [job, reasons.get(place)!]));
     }
-    await setTimeout(LOOK_EVERY, undefined, { signal }).catch(() => {});
+    await setTimeout(pause, undefined, { signal }).catch(() => {});
   }
 }

@@ -74,9 +74,13 @@ export function workLeft({ training, measures }: Job, done: ReadonlySet<string>)
   };
 }
 
+/** The names of all results of a job, its training's first. */
+export function keysOf({ training, measures }: Job): string[] {
+  return [KEYS.training(training), ...measures.map((measure) => KEYS.measure(training, measure))];
+}
+
 export function isDone(job: Job, done: ReadonlySet<string>): boolean {
-  const { training, measures } = workLeft(job, done);
-  return !training && measures.length === 0;
+  return keysOf(job).every((key) => done.has(key));
 }
 
 export function encodeJson(value: object): Buffer {
