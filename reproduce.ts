@@ -494,7 +494,12 @@ async function sweep(file: string, options: SweepCommandOptions): Promise<void> 
   if (priority < 1 || priority > MOST_PRIORITY) {
     throw new UserError(`--priority must be from 1 to ${MOST_PRIORITY}.`);
   }
-  if (queue !== undefined) placeOf(queue);
+  if (queue !== undefined) {
+    placeOf(queue);
+    if (options.store === undefined) {
+      throw new UserError('--queue needs --store: a folder that the workers share, or s3://bucket/prefix.');
+    }
+  }
   const location = storeOf(plan, options);
   const where = placesOf({ ...options, store: location });
   const store = openStore(location, say);

@@ -188,6 +188,23 @@ if (missing) process.stderr.write(`The specs do without a queue: ${missing}\n`);
     expect(await queue.getWorkersCount()).toBe(1);
   });
 
+  test('says so where jobs leave the queue and their results are not in the store', async () => {
+    const { engine, queue } = fresh();
+    const results = store();
+    const elsewhere = store();
+    let tries = 0;
+    serve(engine, (job) => finish(++tries > 3 ? results : elsewhere, job));
+    const said: string[] = [];
+    const say = (line: string) => void said.push(line);
+    const options = { store: results, priority: 100, say, signal, giveOutEvery: 100 };
+    expect(await haveDone(queue, jobs.slice(0, 3), options)).toEqual(new Map());
+    expect(tries).toBe(6);
+    expect(said.filter((line) => line.includes('neither'))).toEqual([
+      '3 of the jobs given out are neither in the queue nor in the store, and are given out again: ' +
+        'did Redis lose them, or have its workers another --store?',
+    ]);
+  });
+
   test('refuses a value that is no job, or stands under another address, without running it or trying again', async () => {
     const { engine, queue } = fresh();
     const ran: unknown[] = [];

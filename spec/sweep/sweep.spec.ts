@@ -130,6 +130,7 @@ describe('sweep', () => {
     [['sweep', planFile('good'), '--workers', '0'], '--workers must be from 1'],
     [['sweep', planFile('good'), '--engine', 'abacus'], "argument 'abacus' is invalid"],
     [['sweep', planFile('good'), '--store', join(root, 'good.yaml')], 'good.yaml'],
+    [['sweep', planFile('good'), '--queue', 'redis://127.0.0.1:1'], '--queue needs --store: '],
     [['sweep'], "missing required argument 'plan'"],
     [['sweep', 'export', planFile('good')], "required option '--csv <file>' not specified"],
   ])('%j ends with exit code 2 and one line', async (args, message) => {

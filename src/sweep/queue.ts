@@ -118,6 +118,13 @@ interface Expected {
   readonly keys: readonly string[];
 }
 
+/** Where a job can stand in a queue: it leaves the queue where it is done. */
+const STATES = ['active', 'wait', 'prioritized', 'delayed', 'failed'] as const;
+
+async function placesIn(queue: Queue<Job>): Promise<ReadonlySet<string>> {
+  return new Set(await queue.getRanges([...STATES], 0, -1));
+}
+
 /** Takes those of some jobs out of a queue that have failed there, so that they can be given out as if they never had. */
 async function takeBack(queue: Queue<Job>, places: ReadonlySet<string>): Promise<void> {
   for (const { id } of await queue.getFailed()) if (places.has(id!)) await queue.remove(id!);
@@ -158,7 +165,7 @@ export function pauseAfter(took: number): number {
 
 /**
  * Has jobs done by whoever listens to a queue, and waits for their results. What Redis may have lost meanwhile is given out
- * again.
+ * again, and said.
  *
  * @returns the jobs that failed, and why.
  * @throws the signal's reason, also where Redis or the store is gone; the jobs stay in the queue then.
@@ -183,20 +190,35 @@ async function follow(
 ): Promise<ReadonlyMap<Job, string>> {
   const wanted: readonly Expected[] = jobs.map((job) => ({ job, place: placeIn(job), keys: keysOf(job) }));
   await takeBack(queue, new Set(wanted.map(({ place }) => place)));
+  /** How many results each job lacked when it was last given out. */
+  const lacked = new Map<Expected, number>();
   let given = -Infinity;
   let last = '';
   for (;;) {
     signal.throwIfAborted();
     const begun = performance.now();
+    // Before the store is looked at: what has left the queue by now has its results there.
+    const queued = begun - given > giveOutEvery ? await placesIn(queue) : undefined;
+    const looked = performance.now();
     const names = new Set(await store.list(KEYS.results));
-    const pause = pauseAfter(performance.now() - begun);
-    const pending = wanted.filter(({ keys }) => !keys.every((key) => names.has(key)));
-    if (begun - given > giveOutEvery) {
+    const pause = pauseAfter(performance.now() - looked);
+    const lacks = ({ keys }: Expected) => keys.filter((key) => !names.has(key)).length;
+    const pending = wanted.filter((one) => lacks(one) > 0);
+    if (queued) {
+      const absent = pending.filter(({ place }) => !queued.has(place));
+      const lost = absent.filter((one) => lacked.get(one) === lacks(one)).length;
+      if (lost > 0) {
+        say(
+          `${lost} of the jobs given out are neither in the queue nor in the store, and are given out again: ` +
+            'did Redis lose them, or have its workers another --store?',
+        );
+      }
       await giveOut(
         queue,
-        pending.map(({ job }) => job),
+        absent.map(({ job }) => job),
         priority,
       );
+      for (const one of absent) lacked.set(one, lacks(one));
       given = begun;
     }
     const reasons = await failuresIn(queue);
