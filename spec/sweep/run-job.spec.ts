@@ -144,6 +144,22 @@ describe('a job', () => {
     expect(await store.list('checkpoints/')).toEqual([]);
   });
 
+  test('says how its training ended by the figures that are stored', async () => {
+    const store = freshStore();
+    const said: string[] = [];
+    const progress = { ...SILENT, say: (line: string) => void said.push(line) };
+    await runJob(await tinyContext(store, { progress }), { ...job, measures: [] });
+    const { figures } = (await readTraining(store, job.training))!;
+    if ('diverged' in figures) throw new Error(figures.diverged);
+    const percent = (accuracy: number) => (100 * accuracy).toFixed(2);
+    expect(said).toEqual([
+      expect.stringContaining(
+        `training loss ${figures.train.loss.toPrecision(3)}, accuracy ${percent(figures.train.accuracy)}%; ` +
+          `test accuracy ${percent(figures.test.accuracy)}%; `,
+      ),
+    ]);
+  });
+
   test('for another engine or other data is refused before anything is done', async () => {
     const store = freshStore();
     const refused = async (changes: object, message: RegExp) => {

@@ -5,7 +5,6 @@ import { exhausted } from '../memory';
 import { initialWeights, type Architecture } from '../model/architecture';
 import { readWeights, writeWeights } from '../model/safetensors';
 import type { Weights } from '../model/weights';
-import { duration } from '../progress';
 import { randomStream } from '../random';
 import { sha256 } from '../sha256';
 import { summarize } from '../training/evaluate';
@@ -13,8 +12,9 @@ import type { Regime } from '../training/regime';
 import type { TrainingConfig, TrainingState } from '../training/train';
 import type { ExperimentContext } from './context';
 import type { RunFolder, TrainedRun } from './run-folder';
-import { guarded } from './stored';
 import { trainingConfig, type Settings } from './settings';
+import { endText, imagesLeft, trainShown } from './shown-training';
+import { guarded } from './stored';
 
 /** What a training is done with. */
 export type TrainingContext = Pick<
@@ -96,35 +96,17 @@ export async function findMinimizer(context: TrainingContext, training: Training
 
   const checkpoint = folder.checkpoint(name);
   const resumed = lastState(folder, training);
-  if (resumed) progress.say(`${label}: going on after ${where(resumed, config)}.`);
-  const stretch = progress.begin(
-    `${label} training, batch size ${config.batchSize}`,
-    imagesToTrain(data.train.count, folder, training),
-  );
-  const underWay = compute.train(
-    architecture,
-    data,
-    config,
+  const underWay = trainShown(context, {
+    label,
     seed,
-    {
-      signal,
-      onStep({ epoch, loss, images }) {
-        stretch.note(`epoch ${epoch}/${config.epochs}, loss ${loss.toFixed(4)}`);
-        stretch.advance(images);
-      },
-      async onEpoch({ epoch, trainingModeLoss, test }, state) {
-        checkpoint.write(await state());
-        const tested = test ? `, test accuracy ${(100 * test.accuracy).toFixed(2)}%` : '';
-        stretch.milestone(`epoch ${epoch}/${config.epochs}, loss ${trainingModeLoss.toFixed(4)}${tested}`);
-      },
-      onInterrupt: (state) => checkpoint.write(state),
-    },
-    resumed ?? (training.start && beginningAt(training.start)),
-  );
+    config,
+    start: training.start,
+    resumed,
+    store: (state) => checkpoint.write(state),
+  });
   const result = await underWay.catch((error: unknown) => {
     throw error instanceof OutOfDeviceMemory ? exhausted(config.batchSize) : error;
   });
-  stretch.end();
 
   const run: TrainedRun = {
     train: summarize(await compute.evaluateImages(architecture, result.weights, data.train, { signal })),
@@ -136,10 +118,7 @@ export async function findMinimizer(context: TrainingContext, training: Training
   };
   folder.run(name).write(run);
   if (!keepsCheckpoint) checkpoint.remove();
-  progress.say(
-    `${label}: training loss ${run.train.loss.toPrecision(3)}, accuracy ${(100 * run.train.accuracy).toFixed(2)}%; ` +
-      `test accuracy ${(100 * run.test.accuracy).toFixed(2)}%; ${duration(run.seconds)}.`,
-  );
+  progress.say(endText(label, run));
   return result.weights;
 }
 
@@ -159,22 +138,7 @@ export function imagesToTrain(
 ): number {
   const { name, config } = training;
   if (folder.run(name).read()) return 0;
-  const resumed = lastState(folder, training);
-  const done = resumed ? resumed.history.length * trainSize + resumed.stepsDone * config.batchSize : 0;
-  return config.epochs * trainSize - done;
-}
-
-/** A training before its first step, at these weights. */
-function beginningAt(weights: Weights): TrainingState {
-  return { weights, optimizer: new Map(), history: [], stepsDone: 0, lossSum: 0, seconds: 0 };
-}
-
-function where(
-  { history, stepsDone }: { history: readonly unknown[]; stepsDone: number },
-  { epochs }: TrainingConfig,
-): string {
-  if (stepsDone === 0) return `epoch ${history.length} of ${epochs}`;
-  return `step ${stepsDone} of epoch ${history.length + 1} of ${epochs}`;
+  return imagesLeft(trainSize, config, lastState(folder, training));
 }
 
 function storedWeights(file: string, { weightsSha256 }: TrainedRun, architecture: Architecture): Weights {

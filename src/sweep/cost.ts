@@ -8,8 +8,8 @@ import type { WorkLeft } from './results';
  * Passes that take a gradient count as training.
  */
 export function workOf({ training: { epochs, trainSize, testSize } }: Job, left: WorkLeft): Work {
-  // Evaluated at the end of training, and with batch norm's statistics computed anew.
-  const ends = left.training ? 2 * (trainSize + testSize) + trainSize : 0;
+  // Batch norm's statistics computed anew, both splits evaluated with them, and the test images at the end of training.
+  const ends = left.training ? 2 * (trainSize + testSize) : 0;
   const work = { training: left.training ? epochs * trainSize : 0, evaluation: ends };
   for (const measure of left.measures) {
     work[measure.kind === 'rise' ? 'evaluation' : 'training'] += imagesOfMeasure(measure);

@@ -1,21 +1,20 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Compute } from '../compute/compute';
 import type { DatasetName } from '../data/load';
 import { firstImages, SPLITS, type Dataset, type Split } from '../data/dataset';
-import { Interrupted, UserError } from '../errors';
-import { findMinimizer, type TrainingContext } from '../experiment/minimizers';
-import type { TrainedRun } from '../experiment/run-folder';
+import { Interrupted, OutOfDeviceMemory, UserError } from '../errors';
+import { endText, trainShown } from '../experiment/shown-training';
+import { distanceBetween } from '../landscape/distance';
+import { initialWeights } from '../model/architecture';
 import { decodeSafetensors, encodeSafetensors } from '../model/safetensors';
 import type { Weights } from '../model/weights';
 import type { Progress } from '../progress';
+import { randomStream } from '../random';
 import type { EnvironmentReport } from '../report/report';
 import { sha256 } from '../sha256';
 import { decodeCheckpoint, encodeCheckpoint } from '../training/checkpoint';
 import { summarize } from '../training/evaluate';
 import { STATISTICS_BATCH } from '../training/statistics';
-import { Diverged } from '../training/train';
+import { Diverged, type TrainingResult as TrainingOutcome } from '../training/train';
 import type { SweepData } from './data';
 import { trainingConfigOf, trainingLabel, type Job, type SweepTraining } from './job';
 import { imagesOfMeasure, measureLabel, type Measure } from './measure';
@@ -110,7 +109,7 @@ async function train(
   training: SweepTraining,
   data: Readonly<Record<Split, Dataset>>,
 ): Promise<void> {
-  const { store, compute, environment } = context;
+  const { store, compute, environment, progress } = context;
   const begun = performance.now();
   const architecture = architectureOf(training.network);
   const isDone = async () => (await store.list(KEYS.resultsOf(training))).includes(KEYS.training(training));
@@ -121,14 +120,16 @@ async function train(
       environment: environment(training.data.train),
       seconds: { training: seconds, all: secondsSince(begun) },
     };
-    if (!(await isDone())) {
+    const isFirst = !(await isDone());
+    if (isFirst) {
       if (weights) await store.write(KEYS.weights(training), weights);
       await store.write(KEYS.training(training), encodeJson(result));
     }
     await store.remove(KEYS.checkpoint(training));
+    return isFirst;
   };
   try {
-    const { run, weights: trained } = await minimizerOf(context, training, data);
+    const { weights: trained, history, seconds } = await trainStored(context, training, data);
     // Running statistics lag behind the weights where there are few steps an epoch, which would tell large batches
     // from small ones all by itself.
     const { signal } = context;
@@ -139,73 +140,57 @@ async function train(
     const evaluate = async (split: Split) =>
       summarize(await compute.evaluateImages(architecture, weights, data[split], { signal }));
     const bytes = encodeSafetensors(weights);
-    const { distanceFromStart, history, seconds } = run;
+    const start = initialWeights(architecture, randomStream(training.seed, 'weights'));
     const figures: Trained = {
       train: await evaluate('train'),
       test: await evaluate('test'),
-      distanceFromStart,
+      distanceFromStart: distanceBetween(architecture, trained, start),
       weightsSha256: sha256(bytes),
-      history,
+      history: [...history],
     };
-    await end(figures, seconds, bytes);
+    const isStored = await end(figures, seconds, bytes);
+    if (isStored) progress.say(endText(trainingLabel(training), { ...figures, seconds }));
   } catch (error) {
-    if (error instanceof Diverged) return end({ diverged: error.message }, secondsSince(begun));
+    if (error instanceof Diverged) {
+      await end({ diverged: error.message }, secondsSince(begun));
+      return;
+    }
     // The last checkpoint of one who lost the job is no use behind the other's result.
     if (error instanceof Interrupted && (await isDone())) await store.remove(KEYS.checkpoint(training));
     throw error;
   }
 }
 
-/** Where a training ends, with checkpoints in the store. */
-async function minimizerOf(
+/** Where the steps of a training end, with checkpoints in the store. */
+async function trainStored(
   context: JobContext,
   training: SweepTraining,
   data: Readonly<Record<Split, Dataset>>,
-): Promise<{ run: TrainedRun; weights: Weights }> {
+): Promise<TrainingOutcome> {
   const { compute, store, progress } = context;
   const key = KEYS.checkpoint(training);
   const earlier = await store.read(key);
-  const resumed = earlier && decodeCheckpoint(earlier);
   const failed = new AbortController();
   const checkpoints = newestWriter(
     (bytes: Uint8Array) => store.write(key, bytes),
     () => failed.abort(new Interrupted('a checkpoint could not be stored')),
   );
-  /** The weights' own file is of no use here. */
-  const scratch: string[] = [];
-  let run: TrainedRun | undefined;
-  const folder: TrainingContext['folder'] = {
-    path: tmpdir(),
-    weightsFile(name) {
-      scratch.push(mkdtempSync(join(tmpdir(), 'sharp-minima-')));
-      return join(scratch.at(-1)!, name);
-    },
-    checkpoint: () => ({
-      read: () => resumed,
-      write: (state) => checkpoints.write(encodeCheckpoint(state)),
-      // Not before the result is stored.
-      remove: () => {},
-    }),
-    run: () => ({
-      read: () => undefined,
-      write: (finished) => void (run = 'train' in finished ? finished : undefined),
-      remove: () => {},
-    }),
-  };
   const signal = AbortSignal.any([failed.signal, ...(context.signal ? [context.signal] : [])]);
   try {
-    const weights = await findMinimizer(
-      { compute, architecture: architectureOf(training.network), data, progress, folder, signal },
+    return await trainShown(
+      { compute, architecture: architectureOf(training.network), data, progress, signal },
       {
-        name: 'minimizer',
         label: trainingLabel(training),
         seed: training.seed,
         config: trainingConfigOf(training),
+        resumed: earlier && decodeCheckpoint(earlier),
+        store: (state) => checkpoints.write(encodeCheckpoint(state)),
       },
     );
-    return { run: run!, weights };
+  } catch (error) {
+    if (!(error instanceof OutOfDeviceMemory)) throw error;
+    throw new UserError(`The device has too little memory for steps of batch size ${training.batchSize}.`);
   } finally {
-    for (const path of scratch) rmSync(path, { recursive: true, force: true });
     // Where the last one failed, that is the error that counts.
     await checkpoints.settled();
   }
