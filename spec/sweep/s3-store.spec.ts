@@ -1,9 +1,47 @@
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { UserError } from '../../src/errors';
+import { s3Store } from '../../src/sweep/s3-store';
 import { openStore } from '../../src/sweep/store';
 import { s3ServerMissing, startS3Server } from '../support/s3-server';
 import { storeConformance } from '../support/store-conformance';
+
+test('a store whose service does not answer, or stops halfway, is given up in one line', async () => {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    socket.on('error', () => {});
+    socket.on('data', (request) => {
+      if (!request.toString().includes('halfway')) return;
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nno more');
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const earlier = { ...process.env };
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    AWS_ACCESS_KEY_ID: 'any',
+    AWS_SECRET_ACCESS_KEY: 'any',
+  });
+  try {
+    const timeouts = { connectionTimeout: 500, socketTimeout: 300, requestTimeout: 500 };
+    const store = s3Store('s3://sweeps/x', process.env, timeouts);
+    const asks = [
+      () => store.read('a'),
+      () => store.read('halfway'),
+      () => store.write('a', Buffer.from('1')),
+      () => store.list(''),
+    ];
+    for (const ask of asks) {
+      await expect(ask()).rejects.toThrow(/^s3:\/\/sweeps\/x cannot be used \(.*\): see to its bucket/);
+    }
+  } finally {
+    process.env = earlier;
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }
+});
 
 const PAGE = 10;
 const missing = s3ServerMissing();

@@ -10,6 +10,13 @@ import { messageOf, UserError } from '../errors';
 import type { ResultStore } from './store';
 
 /**
+ * How long a request may take that is not heard of, in ms; the client tries it again, three times in all. Uploads of large
+ * weights on a slow line have five minutes.
+ */
+const TIMEOUTS: Timeouts = { connectionTimeout: 10_000, socketTimeout: 60_000, requestTimeout: 300_000 };
+type Timeouts = Readonly<Record<'connectionTimeout' | 'socketTimeout' | 'requestTimeout', number>>;
+
+/**
  * A store in a bucket of S3, or of a service that speaks its protocol. Credentials, region and endpoint come as AWS's own
  * tools have them, from AWS_ACCESS_KEY_ID, AWS_REGION, AWS_ENDPOINT_URL and so on. An object appears whole or not at all,
  * and the client checks its checksum.
@@ -17,7 +24,11 @@ import type { ResultStore } from './store';
  * @param location s3://bucket/prefix; the prefix may be left out.
  * @throws UserError if it is none.
  */
-export function s3Store(location: string, environment: NodeJS.ProcessEnv = process.env): ResultStore {
+export function s3Store(
+  location: string,
+  environment: NodeJS.ProcessEnv = process.env,
+  timeouts = TIMEOUTS,
+): ResultStore {
   const [, Bucket, path] = /^s3:\/\/([^/]+)\/?(.*?)\/*$/.exec(location) ?? [];
   if (!Bucket)
     throw new UserError(`--store ${location} names no bucket: it is s3://bucket or s3://bucket/prefix.`);
@@ -25,10 +36,12 @@ export function s3Store(location: string, environment: NodeJS.ProcessEnv = proce
   environment.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   const prefix = path ? `${path}/` : '';
   const ownEndpoint = environment.AWS_ENDPOINT_URL_S3 ?? environment.AWS_ENDPOINT_URL;
-  const client = new S3Client(
+  const client = new S3Client({
     // Others than AWS have their buckets in the path, and most of them no regions.
-    ownEndpoint ? { forcePathStyle: true, region: environment.AWS_REGION ?? 'us-east-1' } : {},
-  );
+    ...(ownEndpoint && { forcePathStyle: true, region: environment.AWS_REGION ?? 'us-east-1' }),
+    // Without them a connection that died is waited for without end.
+    requestHandler: { ...timeouts, throwOnRequestTimeout: true },
+  });
 
   /** Turns the service's word into the user's. */
   const asking = async <T>(request: Promise<T>): Promise<T> => {
