@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync } from 'node:fs';
 import { writeAtomically } from './atomic-file';
 import { UserError } from './errors';
 import { sha256 } from './sha256';
@@ -10,11 +10,18 @@ const DIGEST_LENGTH = 64;
 /**
  * Writes bytes with their checksum; what was there before stays beside it, for {@link readChecked} to fall back
  * to, unless it is damaged: then the one before that stays.
+ *
+ * @param keepsEarlier whether it stays; what is only ever written with one content needs it not.
  */
-export function writeChecked(file: string, content: Uint8Array): void {
+export function writeChecked(
+  file: string,
+  content: Uint8Array,
+  { keepsEarlier = true }: { readonly keepsEarlier?: boolean } = {},
+): void {
   const whole = Buffer.concat([Buffer.from(`${sha256(content)}\n`), content]);
   writeAtomically(file, whole, () => {
-    if (existsSync(file) && contentOf(file)) renameSync(file, earlier(file));
+    const there = keepsEarlier ? bytesOf(file) : undefined;
+    if (there && contentOf(there)) ifThere(() => renameSync(file, earlier(file)));
   });
 }
 
@@ -30,27 +37,45 @@ export function readChecked<T>(
   parse: (content: Buffer) => T,
   say: (line: string) => void,
 ): T | undefined {
-  const candidates = [file, earlier(file)].filter((path) => existsSync(path));
-  for (const [index, path] of candidates.entries()) {
-    const content = contentOf(path);
-    if (!content) continue;
-    if (index > 0) say(`${file} is damaged: going on from the one before it.`);
-    return parse(content);
+  let isDamaged = false;
+  for (const path of [file, earlier(file)]) {
+    const whole = bytesOf(path);
+    if (!whole) continue;
+    const content = contentOf(whole);
+    if (content) {
+      if (isDamaged) say(`${file} is damaged: going on from the one before it.`);
+      return parse(content);
+    }
+    isDamaged = true;
   }
-  if (candidates.length === 0) return undefined;
+  if (!isDamaged) return undefined;
   throw new UserError(`${file} is damaged, and so is the one before it: start anew with --overwrite.`);
 }
 
-/** Removes a file and the one before it. */
+/** Removes a file and the one before it, which goes first: it is not to be found in the place of the other. */
 export function removeChecked(file: string): void {
-  for (const path of [file, earlier(file)]) rmSync(path, { force: true });
+  for (const path of [earlier(file), file]) rmSync(path, { force: true });
+}
+
+/** A file's bytes; undefined where it is not there, or not any more. */
+function bytesOf(file: string): Buffer | undefined {
+  return ifThere(() => readFileSync(file));
 }
 
 /** What follows the checksum; undefined where it is not what the checksum is of. */
-function contentOf(file: string): Buffer | undefined {
-  const whole = readFileSync(file);
+function contentOf(whole: Buffer): Buffer | undefined {
   const content = whole.subarray(DIGEST_LENGTH + 1);
   return whole.subarray(0, DIGEST_LENGTH).toString('latin1') === sha256(content) ? content : undefined;
+}
+
+/** What is done with a file or a folder that another process may remove meanwhile; undefined where it is not there. */
+export function ifThere<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 function earlier(file: string): string {

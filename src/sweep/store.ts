@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { readChecked, removeChecked, writeChecked } from '../checked-file';
+import { mkdirSync, readdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { ifThere, readChecked, removeChecked, writeChecked } from '../checked-file';
 import { UserError } from '../errors';
 import { guarded } from '../experiment/stored';
 import type * as S3 from './s3-store';
@@ -37,6 +37,9 @@ export function openStore(location: string, say: (line: string) => void): Result
 /** What a folder holds beside results: what was there before, what is not finished yet, and its lock. */
 const NO_RESULT = /\.before$|\.tmp$|^\.lock/;
 
+/** What is written with one content alone, whoever does it. */
+const BY_CONTENT = /^(results|weights)\//;
+
 /** A store in a folder, of one machine or shared by many, each file with its checksum. */
 export function folderStore(path: string, say: (line: string) => void = () => {}): ResultStore {
   const fileOf = (key: string) => join(path, ...key.split('/'));
@@ -54,23 +57,22 @@ export function folderStore(path: string, say: (line: string) => void = () => {}
     async write(key, content) {
       writing(() => {
         mkdirSync(dirname(fileOf(key)), { recursive: true });
-        writeChecked(fileOf(key), content);
+        writeChecked(fileOf(key), content, { keepsEarlier: !BY_CONTENT.test(key) });
       });
     },
-    list: async (prefix) => filesUnder(fileOf(prefix)).map((name) => prefix + name),
+    list: async (prefix) => {
+      const names = filesUnder(fileOf(prefix)).filter((name) => !NO_RESULT.test(basename(name)));
+      return names.map((name) => prefix + name).sort();
+    },
     remove: async (key) => writing(() => removeChecked(fileOf(key))),
   };
 }
 
-/** The files in a folder and in those within it, in order, their names with slashes; none where it is not there. */
+/** The files in a folder and in those within it, their names with slashes; none where it is not there. */
 function filesUnder(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  const entries = readdirSync(folder, { withFileTypes: true });
-  return entries
-    .filter(({ name }) => !NO_RESULT.test(name))
-    .flatMap((entry) => {
-      if (!entry.isDirectory()) return [entry.name];
-      return filesUnder(join(folder, entry.name)).map((name) => `${entry.name}/${name}`);
-    })
-    .sort();
+  const entries = ifThere(() => readdirSync(folder, { withFileTypes: true })) ?? [];
+  return entries.flatMap((entry) => {
+    if (!entry.isDirectory()) return [entry.name];
+    return filesUnder(join(folder, entry.name)).map((name) => `${entry.name}/${name}`);
+  });
 }
