@@ -278,8 +278,9 @@ if (missing) process.stderr.write(`The specs do without a queue: ${missing}\n`);
     let begun = 0;
     const { seen } = serve(engine, () => (++begun === 1 ? new Promise(() => {}) : Promise.resolve()));
     while (begun === 0) await setTimeout(20);
-    const client = await queue.client;
+    const client = new Redis(redis.url);
     await client.del(queue.toKey(`${id}:lock`));
+    client.disconnect();
     while (seen.interrupted === 0) await setTimeout(50);
     // Nobody else is there, so that it comes back once it counts as stalled.
     while (begun < 2 || (await queue.getJob(id))) await setTimeout(50);
