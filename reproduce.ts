@@ -702,7 +702,8 @@ function explain(error: unknown): number {
     return error.code === 'commander.helpDisplayed' || error.code === 'commander.help' ? 0 : EXIT_ERROR;
   }
   if (error instanceof Interrupted) {
-    say('The same command, without --overwrite, goes on from there.');
+    const without = process.argv.includes('--overwrite') ? ', without --overwrite,' : '';
+    say(`The same command${without} goes on from there.`);
     return Number(process.exitCode);
   }
   if (process.argv.includes('--debug'))

@@ -119,7 +119,7 @@ describe('an experiment', () => {
     const { code, stderr, stdout } = await ended;
     expect(code).toBe(130);
     expect(stdout).toBe('');
-    expect(stderr).toContain('The same command, without --overwrite, goes on from there.');
+    expect(stderr).toContain('The same command goes on from there.');
     const resumed = await reproduce(...run('interrupted'));
     expect(resumed.stderr).toMatch(/SB: going on after (step \d of epoch 2|epoch [12]) of 2\./);
     expect(resumed.code).toBe(INCONCLUSIVE);

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { inThisThread, type Compute } from '../../src/compute/compute';
 import { datasetSha256, imagesBetween } from '../../src/data/dataset';
 import type { SweepData } from '../../src/sweep/data';
-import type { Job } from '../../src/sweep/job';
+import { contentId } from '../../src/sweep/canonical';
+import { measureId, trainingId, type Job } from '../../src/sweep/job';
 import { expandPlan, planSchema, type Plan, type SweepSetting } from '../../src/sweep/plan';
 import type { JobContext } from '../../src/sweep/run-job';
 import type { ResultStore } from '../../src/sweep/store';
@@ -120,4 +121,9 @@ export async function tinyContext(
     progress: SILENT,
     ...changes,
   };
+}
+
+/** The same for jobs that are the same by their addresses, whatever the order of their measures. */
+export function jobId({ training, measures: own }: Job): string {
+  return contentId({ training: trainingId(training), measures: own.map(measureId).sort() });
 }

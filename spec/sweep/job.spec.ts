@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { canonicalJson } from '../../src/sweep/canonical';
-import { jobId, jobSchema, measureId, trainingId, type Job } from '../../src/sweep/job';
+import { jobSchema, measureId, trainingId, type Job } from '../../src/sweep/job';
 import { expandPlan, planSchema, type Plan } from '../../src/sweep/plan';
-import { anyPlan, SETTING } from '../support/sweeps';
+import { anyPlan, jobId, SETTING } from '../support/sweeps';
 
 /** A JSON value with the keys of all its objects in another order. */
 function rekeyed(value: unknown): unknown {
@@ -138,6 +138,7 @@ describe('the schema of jobs', () => {
     ['another format', withTraining({ format: 2 })],
     ['no hash for its data', withTraining({ data: { train: 'any', test: 'any' } })],
     ['a measure over too many images', { ...job, measures: [{ ...job.measures[0], images: 65 }] }],
+    ['a subspace of no dimension', { ...job, measures: [{ ...job.measures[0], space: 'subspace' }] }],
     ['no value at all', null],
   ])('refuses one with %s', (_, value) => {
     expect(jobSchema.safeParse(job).success).toBe(true);

@@ -71,6 +71,7 @@ measures: [{ kind: rise, directions: 1, alphas: [0, 1], images: 16 }]
 
     const random = randomStream(8, 'kills');
     const workers: RunningCommand[] = Array.from({ length: WORKERS }, () => worker(together));
+    const all = [...workers];
     const sweep = start('sweep', plan, '--store', together, ...engine, '--queue', redis.url);
     const store = folderStore(together);
     const finished = async () => (await store.list('results/')).length / 2;
@@ -84,6 +85,7 @@ measures: [{ kind: rise, directions: 1, alphas: [0, 1], images: 16 }]
         const victim = random.integer(0, WORKERS - 1);
         workers[victim].process.kill('SIGKILL');
         workers[victim] = worker(together);
+        all.push(workers[victim]);
         killed++;
       }
       if (!restarted && done > JOBS / 2) {
@@ -97,6 +99,8 @@ measures: [{ kind: rise, directions: 1, alphas: [0, 1], images: 16 }]
     expect([killed, restarted]).toEqual([KILLS, true]);
     for (const { process } of workers) process.kill('SIGTERM');
     for (const { ended } of workers) expect((await ended).code).toBe(143);
+    const said = await Promise.all(all.map(async ({ ended }) => (await ended).stderr));
+    expect(said.join('')).toContain('was left by its worker');
     const figures = await figuresIn(together);
     expect(figures.size).toBe(2 * JOBS);
     expect(figures).toEqual(await figuresIn(alone));

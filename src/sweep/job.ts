@@ -120,11 +120,6 @@ export function measureId(measure: Measure): string {
   return contentId(measure);
 }
 
-/** The address of a job; the order of its measures makes no difference. */
-export function jobId({ training, measures }: Job): string {
-  return contentId({ training: trainingId(training), measures: measures.map(measureId).sort() });
-}
-
 /** A training in words. */
 export function trainingLabel({ network, batchSize, seed }: SweepTraining): string {
   return `${network}, batch size ${batchSize}, seed ${seed}`;

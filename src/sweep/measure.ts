@@ -87,6 +87,7 @@ export function measureFault(measure: Measure, trainSize: number): string | unde
   if (needed > trainSize) return `it takes ${needed} images, and there are ${trainSize} training images`;
   if (measure.kind !== 'keskar') return undefined;
   if (measure.space === 'full' && measure.dimension !== undefined) return 'the full space has no dimension';
+  if (measure.space === 'subspace' && measure.dimension === undefined) return 'a subspace has a dimension';
   return loneImage(measure.images, STATISTICS_BATCH);
 }
 

@@ -14,7 +14,7 @@ import { duration, imagesPerSecond, type Progress } from '../progress';
 import { collect, JOB_STATES, readResults, type Row } from './collect';
 import { workOf } from './cost';
 import { loadSweepData } from './data';
-import { dataSchema, engineSchema, jobId, trainingLabel, type Job } from './job';
+import { dataSchema, engineSchema, trainingLabel, type Job } from './job';
 import { datasetOf } from './networks';
 import { distinctJobs, expandPlan, type Plan, type SweepSetting } from './plan';
 import { runJobs } from './process-pool';
@@ -96,10 +96,12 @@ async function doHere(
     ? { workers: wanted }
     : await measuredCount(Math.max(...plan.batchSizes), info, places.cache, start, progress.say, signal);
   const workers = Math.min(count.workers, left.length);
-  const work = new Map(left.map((job) => [jobId(job), workOf(job, workLeft(job, done))]));
+  const work = new Map(left.map((job) => [job, workOf(job, workLeft(job, done))]));
   progress.say(beginning(left.length, workers, [...work.values()], count));
 
-  const imagesLeft = new Map([...work].map(([id, { training, evaluation }]) => [id, training + evaluation]));
+  const imagesLeft = new Map(
+    [...work].map(([job, { training, evaluation }]) => [job, training + evaluation]),
+  );
   const total = [...imagesLeft.values()].reduce((sum, images) => sum + images, 0);
   const stretch = progress.begin(`Sweep ${plan.name}`, total);
   const failures = new Map<Job, string>();
@@ -109,14 +111,14 @@ async function doHere(
     start,
     signal,
     onImages(job, images, note) {
-      imagesLeft.set(jobId(job), imagesLeft.get(jobId(job))! - images);
+      imagesLeft.set(job, imagesLeft.get(job)! - images);
       stretch.note(`${ended} of ${left.length} jobs done, ${note}`);
       stretch.advance(images);
     },
     onEnd(job, failure) {
       ended++;
       if (failure !== undefined) failures.set(job, failure);
-      stretch.skip(imagesLeft.get(jobId(job))!);
+      stretch.skip(imagesLeft.get(job)!);
       stretch.milestone(`${ended} of ${left.length} jobs done`);
     },
   });

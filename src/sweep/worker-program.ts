@@ -34,7 +34,7 @@ const telling: Progress = {
 };
 
 async function contextOf({ engine, cache, store, data: folder }: WorkerSetting): Promise<JobContext> {
-  // One thread even where the engine could do with more: there are as many workers as the machine can do with.
+  // No worker threads here: there are as many processes as the machine can do with.
   const compute = inThisThread(await openEngine(engine, cache, say));
   const loaded = new Map<DatasetName, SweepData>();
   return {

@@ -64,6 +64,7 @@ export async function serveQueue(options: ServeOptions): Promise<void> {
   }
 
   async function runInProcess(job: Job, lost?: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
     const worker = idle.pop() ?? (await start());
     busy.add(worker);
     let alive = true;
