@@ -7,8 +7,11 @@ import { FULL, QUICK } from './growth-plan';
 import { growthTable, parseGrowth } from './growth-results';
 import { measureGrowth } from './growth';
 import { serve } from './serve';
+import { scaleRows, scaleTable } from './scale';
 import { sharpnessRates } from './sharpness';
 import { sideBySide, sideBySideTable } from './side-by-side';
+import { measureSweepCosts, sweepCostsSchema } from './sweep-costs';
+import { sweepTable } from './sweep-table';
 
 const progress = (line: string) => void process.stderr.write(`${line}\n`);
 const writeJson = (file: string, value: unknown) =>
@@ -53,6 +56,26 @@ program
     const rows = await sharpnessRates(engineNames(engine)[0]);
     process.stdout.write(sideBySideTable(rows));
     if (json) writeJson(json, rows);
+  });
+
+program
+  .command('sweep')
+  .description('what a sweep costs around its trainings (3 minutes)')
+  .option('--engine <name>', 'which engine', 'tensorflow')
+  .option('--json <file>', 'write the figures there too')
+  .action(async ({ engine, json }: { engine: string; json?: string }) => {
+    const costs = await measureSweepCosts(engineNames(engine)[0], progress);
+    process.stdout.write(sweepTable(costs));
+    if (json) writeJson(json, costs);
+  });
+
+program
+  .command('scale')
+  .description('simulates 10,000 runs on 500 GPUs')
+  .argument('<file>', "what sweep's --json wrote")
+  .action((file: string) => {
+    const costs = sweepCostsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    process.stdout.write(scaleTable(scaleRows(costs)));
   });
 
 program

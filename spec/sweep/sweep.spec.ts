@@ -31,14 +31,16 @@ function planFile(name: string, changes: Readonly<Record<string, string>> = {}):
   return file;
 }
 
-/** All that a store holds of results but times. */
+/** All that a store holds of results but times and the commit. */
 async function figuresIn(path: string): Promise<unknown> {
   const store = folderStore(path);
   const names = await store.list('results/');
   const contents = await Promise.all(names.map((name) => store.read(name)));
   return contents.map((content, at) => [
     names[at],
-    JSON.parse(Buffer.from(content!).toString(), (key, value: unknown) => (key === 'seconds' ? 0 : value)),
+    JSON.parse(Buffer.from(content!).toString(), (key, value: unknown) =>
+      key === 'seconds' || key === 'commit' ? 0 : value,
+    ),
   ]);
 }
 
