@@ -1,8 +1,10 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { UserError } from '../../src/errors';
+import { sha256 } from '../../src/sha256';
 import { folderStore } from '../../src/sweep/store';
 import { storeConformance } from '../support/store-conformance';
 
@@ -37,6 +39,69 @@ describe('a store in a folder', () => {
       writeFileSync(join(path, name), '{}');
     }
     expect(await store.list('')).toEqual(['results/a']);
+  });
+
+  test('keeps no earlier content of what has one content alone', async () => {
+    const path = fresh();
+    const store = folderStore(path);
+    for (const key of ['results/a', 'weights/a', 'checkpoints/a']) {
+      for (const content of ['1', '2']) await store.write(key, Buffer.from(content));
+    }
+    const before = ['results/a', 'weights/a', 'checkpoints/a'].filter((key) =>
+      existsSync(join(path, `${key}.before`)),
+    );
+    expect(before).toEqual(['checkpoints/a']);
+  });
+
+  test('is rid of what processes left that died while they wrote, but not of what may be under way', async () => {
+    const path = fresh();
+    const store = folderStore(path);
+    await store.write('results/a/training', Buffer.from('1'));
+    const files = ['results/a/training', 'weights'].map((name, index) =>
+      join(path, `${name}.0a1b2c3d-0000-0000-0000-00000000000${index}.tmp`),
+    );
+    const [old, young] = files;
+    const twoHoursAgo = Date.now() / 1000 - 7200;
+    for (const file of files) writeFileSync(file, 'half');
+    for (const file of [old, join(path, 'results/a/training')]) utimesSync(file, twoHoursAgo, twoHoursAgo);
+    await store.tidy!();
+    expect([existsSync(old), existsSync(young)]).toEqual([false, true]);
+    expect(await store.list('')).toEqual(['results/a/training']);
+  });
+
+  test('is listed and read while another process writes and removes', async () => {
+    const path = fresh();
+    const store = folderStore(path);
+    const folder = join(path, 'checkpoints/a');
+    const whole = `${sha256(Buffer.from('1'))}\n1`;
+    const other = spawn(process.execPath, [
+      '-e',
+      `const { mkdirSync, renameSync, rmSync, writeFileSync } = require('node:fs');
+       const [folder, whole] = process.argv.slice(1);
+       const [file, fresh, earlier] = ['b', 'b.tmp', 'b.before'].map((name) => folder + '/' + name);
+       for (;;) {
+         mkdirSync(folder, { recursive: true });
+         for (let k = 0; k < 3; k++) {
+           writeFileSync(fresh, whole);
+           if (k > 0) renameSync(file, earlier);
+           renameSync(fresh, file);
+         }
+         rmSync(folder, { recursive: true });
+       }`,
+      folder,
+      whole,
+    ]);
+    try {
+      const seen = new Set<string | undefined>();
+      const until = performance.now() + 2000;
+      while (performance.now() < until || seen.size < 2) {
+        await store.list('');
+        seen.add((await store.read('checkpoints/a/b'))?.toString());
+      }
+      expect([...seen].sort()).toEqual(['1', undefined]);
+    } finally {
+      other.kill('SIGKILL');
+    }
   });
 
   test('that cannot be written says so in one line', async () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { ifThere, readChecked, removeChecked, writeChecked } from '../checked-file';
 import { UserError } from '../errors';
@@ -19,6 +19,8 @@ export interface ResultStore {
   /** Every name that begins so, in order. @param prefix ends with "/", or is empty. */
   list(prefix: string): Promise<string[]>;
   remove(key: string): Promise<void>;
+  /** Removes what processes left that died while they wrote. */
+  tidy?(): Promise<void>;
 }
 
 /**
@@ -36,6 +38,9 @@ export function openStore(location: string, say: (line: string) => void): Result
 
 /** What a folder holds beside results: what was there before, what is not finished yet, and its lock. */
 const NO_RESULT = /\.before$|\.tmp$|^\.lock/;
+const UNFINISHED = /\.[0-9a-f-]{36}\.tmp$/;
+/** In ms; a process may still be at work on what is younger. */
+const OLDEST_UNFINISHED = 3_600_000;
 
 /** What is written with one content alone, whoever does it. */
 const BY_CONTENT = /^(results|weights)\//;
@@ -65,6 +70,15 @@ export function folderStore(path: string, say: (line: string) => void = () => {}
       return names.map((name) => prefix + name).sort();
     },
     remove: async (key) => writing(() => removeChecked(fileOf(key))),
+    async tidy() {
+      for (const file of filesUnder(path)
+        .filter((name) => UNFINISHED.test(name))
+        .map(fileOf)) {
+        const written = ifThere(() => statSync(file).mtimeMs);
+        if (written === undefined || Date.now() - written < OLDEST_UNFINISHED) continue;
+        writing(() => rmSync(file, { force: true }));
+      }
+    },
   };
 }
 

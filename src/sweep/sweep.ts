@@ -54,6 +54,7 @@ const settingSchema = z.strictObject({
 export async function runSweep(plan: Plan, options: SweepOptions): Promise<void> {
   const { store, places, progress, queue } = options;
   if (queue) await queues().demandRedis(queue.url);
+  await store.tidy?.();
   const info = await engineFor(options.engine, places.cache, progress.say);
   const setting = settingOf(plan, info, options);
   await rememberSetting(plan, setting, store, progress.say);
