@@ -21,6 +21,7 @@ import { runJobs } from './process-pool';
 import type * as Queue from './queue';
 import { placeOf } from './redis-url';
 import { encodeJson, isDone, KEYS, readJson, workLeft } from './results';
+import { seldom } from './seldom';
 import type { ResultStore } from './store';
 import { fastestCount, ratesTogether, rememberedCount, type WorkerCount } from './worker-count';
 import type * as Server from './worker';
@@ -107,14 +108,18 @@ async function doHere(
   const stretch = progress.begin(`Sweep ${plan.name}`, total);
   const failures = new Map<Job, string>();
   let ended = 0;
+  // Without a bar, a job of hours would be silent.
+  const sayLong = seldom(stretch.milestone);
   await runJobs(left, {
     workers,
     start,
     signal,
-    onImages(job, images, note) {
+    onImages(job, images, what) {
       imagesLeft.set(job, imagesLeft.get(job)! - images);
-      stretch.note(`${ended} of ${left.length} jobs done, ${note}`);
+      const text = `${ended} of ${left.length} jobs done, ${what}`;
+      stretch.note(text);
       stretch.advance(images);
+      sayLong(text);
     },
     onEnd(job, failure) {
       ended++;

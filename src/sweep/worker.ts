@@ -4,6 +4,7 @@ import { Interrupted } from '../errors';
 import type { SweepEngine } from './job';
 import { jobSchema, trainingId, trainingLabel, type Job } from './job';
 import { connectionTo, queueName, troubleWith } from './queue';
+import { seldom } from './seldom';
 import { WorkerDied, type WorkerProcess } from './worker-process';
 
 /** How a machine serves a queue. */
@@ -74,7 +75,8 @@ export async function serveQueue(options: ServeOptions): Promise<void> {
       // It may have been aborted while the process started.
       signal.throwIfAborted();
       if (lost?.aborted) throw new Interrupted('the job is lost');
-      await worker.run(job);
+      const sayLong = seldom(say);
+      await worker.run(job, { onImages: (_, what) => sayLong(what) });
     } catch (error) {
       alive = !(error instanceof WorkerDied);
       throw error;
