@@ -56,6 +56,7 @@ import { demandMemory } from './src/memory';
 import { stderrProgress } from './src/progress';
 import { writeReport } from './src/experiment/write-report';
 import { parseReport } from './src/report/report';
+import { commandWord } from './src/report/text';
 import { sweepCsv } from './src/sweep/export';
 import { parsePlan, type Plan } from './src/sweep/plan';
 import { sweepReport } from './src/sweep/report/report';
@@ -512,9 +513,8 @@ async function sweep(file: string, options: SweepCommandOptions): Promise<void> 
     queue: queue === undefined ? undefined : { url: queue, priority },
   });
   process.stdout.write(statusText(plan, await sweepRows(plan, store)));
-  say(
-    `For the report: npx ts-node reproduce.ts sweep report ${file}${options.store ? ` --store ${options.store}` : ''}`,
-  );
+  const given = [file, ...(options.store ? ['--store', options.store] : [])].map(commandWord);
+  say(`For the report: npx ts-node reproduce.ts sweep report ${given.join(' ')}`);
 }
 
 async function worker(options: WorkerCommandOptions): Promise<void> {

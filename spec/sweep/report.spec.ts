@@ -1,9 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Row } from '../../src/sweep/collect';
 import { figureOf } from '../../src/sweep/report/charts';
 import { sweepMarkdown } from '../../src/sweep/report/write-report';
 import { stickAt, sweepReport, type QuantityReport, type SweepReport } from '../../src/sweep/report/report';
+import { commandWord } from '../../src/report/text';
 import type { SweepTraining } from '../../src/sweep/job';
 import { rowsOf, USUAL_OUTCOME } from '../support/sweep-rows';
 import { tinyPlan } from '../support/sweeps';
@@ -159,6 +161,22 @@ describe('a quantity of a sweep', () => {
   });
 });
 
+(process.platform === 'win32' ? test.skip : test)(
+  'a word of a command line comes back out of a shell as it was',
+  () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom('a', '/', '.', ' ', "'", '"', '$', '\\', '`', 'é') }),
+        (word) => {
+          const echoed = execFileSync('sh', ['-c', `printf %s ${commandWord(word)}`], { encoding: 'utf8' });
+          expect(echoed).toBe(word);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  },
+);
+
 describe('the report of a sweep', () => {
   const grows = ({ batchSize, seed }: SweepTraining) => ({ eigenvalue: batchSize * (1 + seed / 50) });
 
@@ -206,6 +224,7 @@ describe('the report of a sweep', () => {
     const text = sweepMarkdown(sweepReport(plan, waiting, 'plan.yaml'));
     expect(text).toContain('18 runs of C1 (sgd) on 400 training images: 18 not ended yet.');
     expect(text).toContain('nothing can be told');
+    expect(text).toContain('too few runs count to tell whether it changes');
     expect(text).not.toMatch(/NaN|Infinity|undefined/);
   });
 

@@ -90,6 +90,11 @@ export function probability(value: number): string {
   return value < 0.01 ? 'less than 0.01' : value.toFixed(2);
 }
 
+/** A word of a command line, in quotes where it needs them. */
+export function commandWord(word: string): string {
+  return /^[\w./:-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
 function points(share: number): string {
   return (100 * share).toFixed(2);
 }

@@ -1,6 +1,15 @@
 import { stringify } from 'yaml';
 import type { PageDocument, Section } from '../../report/section';
-import { count, hasInterval, listed, number, percent, range, type Text } from '../../report/text';
+import {
+  commandWord,
+  count,
+  hasInterval,
+  listed,
+  number,
+  percent,
+  range,
+  type Text,
+} from '../../report/text';
 import type { ChangePoint } from '../../verdict/change-point';
 import { figureOf } from './charts';
 import type { GroupReport, QuantityMean, QuantityReport, RunReport, SweepReport } from './report';
@@ -112,12 +121,10 @@ function caution(loss: QuantityReport): Text {
     means.length > 0
       ? ` (means from ${number(Math.min(...means))} to ${number(Math.max(...means))} nats)`
       : '';
-  if (loss.change.kind !== 'change') {
-    return (
-      `The control is the training loss, since the curvature of a cross entropy falls with it: no change with batch size is ` +
-      `found in it${reach}.`
-    );
-  }
+  const why = 'The control is the training loss, since the curvature of a cross entropy falls with it';
+  if (loss.change.kind === 'unknown')
+    return `${why}: too few runs count to tell whether it changes with batch size.`;
+  if (loss.change.kind === 'none') return `${why}: no change with batch size is found in it${reach}.`;
   return (
     `Caution: though all runs that count are comparable, the training loss itself ` +
     `${loss.change.sign > 0 ? 'rises' : 'falls'} with batch size${reach}, ${slopeWords(loss.change, loss.scale)}. The curvature ` +
@@ -228,7 +235,7 @@ const METHOD: readonly Text[] = [
 
 /** What makes the report again. */
 function commands({ file, environments }: SweepReport): string {
-  const path = /^[\w./-]+$/.test(file) ? file : JSON.stringify(file);
+  const path = commandWord(file);
   const engines = [...new Set(environments.map(({ engine }) => ` --engine ${engine}`))];
   return [
     `npx ts-node reproduce.ts sweep ${path}${engines.length === 1 ? engines[0] : ''}`,
