@@ -119,6 +119,9 @@ export function changePointReference() {
       knotInterval: [number, number];
       slope: number;
       slopeInterval: [number | null, number | null];
+      line: { slope: number; slopeInterval: [number, number] };
+      /** Against a level for each batch size; null where there is nothing to tell it by. */
+      lackOfFit: { statistic: number; freedom: [number, number]; pValue: number } | null;
       pValue: number;
       /** How many it comes from, and whether they are all that there are. */
       permutations: number;

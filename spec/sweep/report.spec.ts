@@ -5,7 +5,7 @@ import type { Row } from '../../src/sweep/collect';
 import { figureOf } from '../../src/sweep/report/charts';
 import { sweepMarkdown } from '../../src/sweep/report/write-report';
 import { stickAt, sweepReport, type QuantityReport, type SweepReport } from '../../src/sweep/report/report';
-import { commandWord } from '../../src/report/text';
+import { commandWord, number } from '../../src/report/text';
 import type { SweepTraining } from '../../src/sweep/job';
 import { rowsOf, USUAL_OUTCOME } from '../support/sweep-rows';
 import { tinyPlan } from '../support/sweeps';
@@ -158,6 +158,34 @@ describe('a quantity of a sweep', () => {
     expect(change.kind).not.toBe('change');
     expect(level).toBeNull();
     expect(sweepMarkdown(report)).toContain('top Hessian eigenvalue: no change with batch size is found');
+  });
+
+  test('that does not change says what it does not rule out', () => {
+    const report = reportOf(({ batchSize, seed }) => ({
+      eigenvalue: 2 ** ((batchSize / 10 + seed * 7) % 3) * batchSize ** 0.01,
+    }));
+    const { change } = quantity(report, 'eigenvalue');
+    if (change.kind !== 'none') throw new Error(change.kind);
+    const [low, high] = change.slopeInterval;
+    expect(low < 0.01 && 0.01 < high).toBe(true);
+    expect(sweepMarkdown(report)).toContain(
+      `a straight line over all batch sizes goes as batch size to the power ${number(change.slope)} ` +
+        `(95%: ${number(low)} to ${number(high)})`,
+    );
+  });
+
+  test('that a level and a line do not describe is said not to be, and one that they do is not', () => {
+    const noise = ({ batchSize, seed }: SweepTraining) => 2 ** (((batchSize / 10 + seed * 7) % 3) / 10);
+    const of = (law: (batchSize: number) => number) =>
+      sweepMarkdown(
+        reportOf((training) => ({
+          eigenvalue: law(training.batchSize) * noise(training),
+          testAccuracy: 0.6,
+        })),
+      );
+    const misfit = 'A level and a straight line do not describe it (lack of fit: F(3, 10) = ';
+    expect(of((batchSize) => Math.max(40, batchSize))).not.toContain(misfit);
+    expect(of((batchSize) => Math.min(40, batchSize))).toContain(misfit);
   });
 });
 

@@ -1,6 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { fitBrokenStick, hingesOf, withinSeeds, type SeedPoint } from '../../src/verdict/broken-stick';
+import {
+  fitBrokenStick,
+  fitLine,
+  hingesOf,
+  withinSeeds,
+  type SeedPoint,
+} from '../../src/verdict/broken-stick';
 import { criticalT } from '../../src/verdict/interval';
 import { evenly } from '../support/arbitraries';
 import { changePointReference } from '../support/fixtures';
@@ -154,4 +160,19 @@ describe('the broken stick', () => {
       }),
     );
   });
+});
+
+describe('the straight line', () => {
+  test.each(changePointReference().cases.map((found, i) => ({ i, ...found })))(
+    'through data set $i is that of least squares in NumPy, with its interval',
+    ({ batchSizes, seeds, values, line }) => {
+      const points = batchSizes.map((size, k) => ({ seed: seeds[k], x: Math.log2(size), y: values[k] }));
+      const found = fitLine(
+        hingesOf(points),
+        withinSeeds(points, ({ y }) => y),
+      );
+      expect(found.slope).toBeCloseTo(line.slope, 9);
+      found.slopeInterval.forEach((end, k) => expect(end).toBeCloseTo(line.slopeInterval[k], 7));
+    },
+  );
 });

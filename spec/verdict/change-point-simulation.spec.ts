@@ -8,6 +8,7 @@ import {
   type SeedPoint,
 } from '../../src/verdict/broken-stick';
 import { changePoint } from '../../src/verdict/change-point';
+import { lackOfFit } from '../../src/verdict/lack-of-fit';
 
 // Synthetic sweeps whose threshold is known. Batch sizes are 1, 2, 4, …; noise has standard deviation 1.
 
@@ -92,6 +93,18 @@ function detection(sweep: Sweep, draws: number): { found: number; covered: numbe
     if (within(result.interval, 2 ** sweep.knot)) covered++;
   }
   return { found: found / draws, covered: covered / found };
+}
+
+/** The share of draws whose means lie too far from a broken stick, at the 5% level. */
+function misfit(sweep: Sweep, draws: number): number {
+  const random = randomStream(2017, 'misfit', JSON.stringify(sweep));
+  let told = 0;
+  for (let i = 0; i < draws; i++) {
+    const points = draw(sweep, random);
+    const y = withinSeeds(points, (point) => point.y);
+    if (lackOfFit(points, y, bestKnot(hingesOf(points), y).explained)!.pValue <= 0.05) told++;
+  }
+  return told / draws;
 }
 
 const UNCHANGED = { knot: 1, change: 0 };
@@ -200,5 +213,54 @@ describe('the interval of a threshold', () => {
         `slopes covered: noise that doubles ${percent(slopes(doubling))}; ` +
         `slopes 30% apart between seeds ${percent(slopes(slopeSpread))}`,
     );
+  });
+});
+
+describe('the lack of fit', () => {
+  const draws = 1000;
+  const of = (other: Omit<Sweep, 'sizes' | 'seeds'>) =>
+    DESIGNS.map((design) => misfit({ ...design, ...other }, draws));
+
+  test('of a true broken stick is told in 5% of the draws, or fewer, also with heavy tails and runs missing', () => {
+    const cells = {
+      'all runs': of({ knot: 1.5, change: 8 }),
+      'heavy tails': of({ knot: 1.5, change: 8, noise: heavyTails }),
+      'two missing': of({ knot: 1.5, change: 8, missing: 2 }),
+    };
+    for (const share of Object.values(cells).flat())
+      expect(share).toBeLessThanOrEqual(0.05 + 3 * Math.sqrt(0.0475 / draws));
+    const words = Object.entries(cells).map(([name, shares]) => `${name} ${percent(shares)}`);
+    console.log(`sticks told to be none: ${words.join('; ')}`);
+  });
+
+  test('of a measure that bends gently is told more often the larger the change, but not of four batch sizes, which a stick goes through', () => {
+    const [small, large] = [8, 16].map((change) => of({ knot: 1.5, change, bends: true }));
+    DESIGNS.forEach(({ sizes }, i) =>
+      sizes > 4
+        ? expect(large[i]).toBeGreaterThan(small[i])
+        : expect(large[i]).toBeLessThanOrEqual(0.05 + 3 * Math.sqrt(0.0475 / draws)),
+    );
+    console.log(`bends told: ${percent(small)} (8 times the noise), ${percent(large)} (16 times)`);
+  });
+
+  test('of one that goes up and stays level from the middle on is told in most draws', () => {
+    const shares = [8, 16].map((change) => {
+      const random = randomStream(2017, 'levels off', change);
+      let told = 0;
+      for (let i = 0; i < draws; i++) {
+        const points = [0, 1, 2].flatMap((seed) =>
+          Array.from({ length: 7 }, (_, x) => ({
+            seed,
+            x,
+            y: (change * Math.min(x, 3)) / 3 + random.normal(),
+          })),
+        );
+        const y = withinSeeds(points, (point) => point.y);
+        if (lackOfFit(points, y, bestKnot(hingesOf(points), y).explained)!.pValue <= 0.05) told++;
+      }
+      return told / draws;
+    });
+    for (const share of shares) expect(share).toBeGreaterThan(0.9);
+    console.log(`measures that level off told: ${percent(shares)} (8 and 16 times the noise)`);
   });
 });

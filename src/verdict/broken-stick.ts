@@ -145,6 +145,22 @@ export function fitBrokenStick(hinges: Hinges, y: Float64Array): BrokenStick {
   };
 }
 
+/**
+ * Fits the straight line y = a_seed + b · x by least squares: a stick that bends at the smallest x.
+ *
+ * @param hinges with a degree of freedom for the residuals of a line, one more than those of a stick.
+ * @param y as in {@link bestKnot}.
+ */
+export function fitLine(
+  { gaps: [{ u, uu }], freedom }: Hinges,
+  y: Float64Array,
+): { slope: number; slopeInterval: readonly [number, number] } {
+  const slope = dot(u, y) / uu;
+  const residual = Math.max(0, dot(y, y) - slope * slope * uu);
+  const reach = criticalT(freedom + 2) * Math.sqrt(residual / (freedom + 1) / uu);
+  return { slope, slopeInterval: [slope - reach, slope + reach] };
+}
+
 /** The squared length of a gap's hinge. */
 function normAt({ uu, uv, vv }: Gap, t: number): number {
   return uu - 2 * t * uv + t * t * vv;

@@ -1,6 +1,15 @@
 import { permutation, randomStream } from '../random';
-import { bestKnot, fitBrokenStick, hingesOf, withinSeeds, type Hinges, type SeedPoint } from './broken-stick';
+import {
+  bestKnot,
+  fitBrokenStick,
+  fitLine,
+  hingesOf,
+  withinSeeds,
+  type Hinges,
+  type SeedPoint,
+} from './broken-stick';
 import { counted, short } from './claim';
+import { lackOfFit, type LackOfFit } from './lack-of-fit';
 
 /** A measure of one training run. */
 export interface BatchObservation {
@@ -27,8 +36,18 @@ export type ChangePoint =
       /** 1 where the measure rises beyond the threshold, −1 where it falls. */
       readonly sign: 1 | -1;
       readonly pValue: number;
+      /** How far the means lie from the stick; where they do, threshold and slope are those of no batch size. */
+      readonly lackOfFit: LackOfFit | null;
     }
-  | { readonly kind: 'none'; readonly pValue: number; readonly reason: string }
+  | {
+      readonly kind: 'none';
+      readonly pValue: number;
+      readonly reason: string;
+      /** Of a straight line over all batch sizes, by each doubling: what is not ruled out. */
+      readonly slope: number;
+      /** 95%, over seeds. */
+      readonly slopeInterval: readonly [number, number];
+    }
   /** Where the data cannot tell either. */
   | { readonly kind: 'unknown'; readonly reason: string };
 
@@ -63,7 +82,7 @@ export function changePoint(observations: readonly BatchObservation[], permutati
   const hinges = hingesOf(points);
   const y = withinSeeds(points, (point) => point.y);
   const pValue = permutationP(points, hinges, y, permutations);
-  const none = (reason: string): ChangePoint => ({ kind: 'none', pValue, reason });
+  const none = (reason: string): ChangePoint => ({ kind: 'none', pValue, reason, ...fitLine(hinges, y) });
   if (pValue > SIGNIFICANT) {
     return none(
       `${short(100 * pValue)}% of the permutations of each seed's values over its batch sizes fit a change as well`,
@@ -81,6 +100,7 @@ export function changePoint(observations: readonly BatchObservation[], permutati
     slopeInterval,
     sign: slope > 0 ? 1 : -1,
     pValue,
+    lackOfFit: lackOfFit(points, y, bestKnot(hinges, y).explained),
   };
 }
 

@@ -81,20 +81,43 @@ function diverged(runs: readonly RunReport[]): readonly RunReport[] {
 /** What is found of a quantity, as a sentence. */
 function findings({ name, change, scale }: QuantityReport): Text {
   if (change.kind === 'unknown') return `${name}: nothing can be told, since ${change.reason}.`;
-  if (change.kind === 'none') return `${name}: no change with batch size is found (${change.reason}).`;
-  const { sign, threshold, pValue } = change;
+  if (change.kind === 'none') {
+    return (
+      `${name}: no change with batch size is found (${change.reason}), which does not show that there is none: a ` +
+      `straight line over all batch sizes goes ${changeWords(change.slope, change.slopeInterval, scale)}.`
+    );
+  }
+  const { sign, threshold, pValue, lackOfFit } = change;
   return (
     `${name}: ${sign > 0 ? 'rises' : 'falls'} beyond batch size ${number(rounded(threshold))} ` +
-    `(95%: ${thresholdRange(change)}), ${slopeWords(change, scale)}; p = ${number(pValue)}.`
+    `(95%: ${thresholdRange(change)}), ${slopeWords(change, scale)}; p = ${number(pValue)}.` +
+    (lackOfFit && lackOfFit.pValue <= MISFIT
+      ? ` A level and a straight line do not describe it (lack of fit: F(${lackOfFit.freedom.join(', ')}) = ` +
+        `${number(lackOfFit.statistic)}, p = ${number(lackOfFit.pValue)}): threshold, slope and both intervals are ` +
+        'those of no stretch of it, and the means say more.'
+      : '')
   );
 }
+
+/** Up to which p a broken stick is told not to describe a quantity. */
+const MISFIT = 0.05;
 
 /** By how much; whether up or down has been said. */
 function slopeWords({ slope, slopeInterval, sign }: Change, scale: QuantityReport['scale']): string {
   const [low, high] = slopeInterval;
+  return scale === 'log' || sign > 0
+    ? changeWords(slope, slopeInterval, scale)
+    : changeWords(-slope, [-high, -low], scale);
+}
+
+function changeWords(
+  slope: number,
+  interval: readonly [number, number],
+  scale: QuantityReport['scale'],
+): string {
   return scale === 'log'
-    ? `as batch size to the power ${number(slope)} (${intervalWords(slopeInterval)})`
-    : `by ${number(Math.abs(slope))} for each doubling (${intervalWords(sign > 0 ? [low, high] : [-high, -low])})`;
+    ? `as batch size to the power ${number(slope)} (${intervalWords(interval)})`
+    : `by ${number(slope)} for each doubling (${intervalWords(interval)})`;
 }
 
 function intervalWords(interval: readonly [number, number]): string {
@@ -141,18 +164,22 @@ function leftOut(runs: readonly RunReport[]): Text {
 function changeTable(name: string, quantities: readonly QuantityReport[]) {
   return {
     name: `${name}: changes with batch size`,
-    head: ['quantity', 'change', 'threshold', '95%', 'slope', '95%', 'p'],
+    head: ['quantity', 'change', 'threshold', '95%', 'slope', '95%', 'p', 'p of the lack of fit'],
     rows: quantities.map(({ name: quantity, change, scale }) => {
-      if (change.kind === 'unknown') return [quantity, 'cannot tell', '–', '–', '–', '–', '–'];
-      if (change.kind === 'none') return [quantity, 'none found', '–', '–', '–', '–', number(change.pValue)];
+      if (change.kind === 'unknown') return [quantity, 'cannot tell', '–', '–', '–', '–', '–', '–'];
+      const slope = [
+        `${number(change.slope)}${scale === 'log' ? ' (power)' : ' a doubling'}`,
+        range(change.slopeInterval),
+        number(change.pValue),
+      ];
+      if (change.kind === 'none') return [quantity, 'none found', '–', '–', ...slope, '–'];
       return [
         quantity,
         change.sign > 0 ? 'rises' : 'falls',
         number(rounded(change.threshold)),
         thresholdRange(change),
-        `${number(change.slope)}${scale === 'log' ? ' (power)' : ' a doubling'}`,
-        range(change.slopeInterval),
-        number(change.pValue),
+        ...slope,
+        change.lackOfFit ? number(change.lackOfFit.pValue) : '–',
       ];
     }),
   };
@@ -230,6 +257,8 @@ const METHOD: readonly Text[] = [
     'level of its own for each seed, fitted by least squares to the runs that count. p is the share of permutations of ' +
     'each seed’s values over its batch sizes that such a stick fits as well; a change is told where it is 0.05 or less. ' +
     'No p is corrected for there being several quantities.',
+  'The lack of fit sets how far the means of the batch sizes lie from the broken stick against the noise of the runs ' +
+    'around them (F test). Where no change is found, the slope is that of a straight line over all batch sizes.',
   'What a quantity does beyond the threshold is a power of batch size where its scale is logarithmic.',
 ];
 
