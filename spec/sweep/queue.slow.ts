@@ -42,7 +42,7 @@ async function figuresIn(path: string): Promise<Map<string, unknown>> {
   writeFileSync(
     plan,
     `name: many
-networks: [SimpleVGG]
+networks: [F1]
 batchSizes: [8, 16]
 seeds: [${seeds.join(', ')}]
 trainSize: 16
