@@ -6,7 +6,7 @@ const config: Config = {
   roots: ['<rootDir>/spec'],
   testMatch: ['**/*.spec.ts'],
   // Makes an engine ready once: npm runs no pretest script under ignore-scripts.
-  globalSetup: '<rootDir>/spec/support/prepare-engine.ts',
+  globalSetup: '<rootDir>/spec/helpers/prepare-engine.ts',
   // The engine uses every core by itself, so specs that share the machine gain nothing from more workers.
   maxWorkers: 1,
   // Looking up a global in jest's sandbox costs a hundred times what it costs outside.

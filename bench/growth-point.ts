@@ -1,4 +1,4 @@
-import { messageOf } from '../src/errors';
+import { messageOf } from '../src/support/errors';
 import { stepsOf, type Point, type Settings } from './growth-plan';
 import type { GrowthRow } from './growth-results';
 import { TooLong, type Answer, type Side } from './side';

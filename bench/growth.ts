@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import type { EngineName } from '../src/engine/engine';
-import { messageOf } from '../src/errors';
+import { messageOf } from '../src/support/errors';
 import { fixedOf, memoryLacking, seriesOf, type Point, type Settings } from './growth-plan';
 import type { Growth, GrowthRow } from './growth-results';
 import { measurePoint, type Figures, type Outcome } from './growth-point';

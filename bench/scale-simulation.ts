@@ -1,4 +1,4 @@
-import { randomStream } from '../src/random';
+import { randomStream } from '../src/support/random';
 import { earliestFirst } from './earliest-first';
 
 /** What a sweep on many machines is simulated with. Times are in seconds unless told. */

@@ -1,4 +1,4 @@
-import { randomStream } from '../src/random';
+import { randomStream } from '../src/support/random';
 import { simulate, type ScaleOutcome, type ScaleSetting } from './scale-simulation';
 import { table } from './statistics';
 import type { SweepCosts } from './sweep-costs';

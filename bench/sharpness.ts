@@ -1,4 +1,4 @@
-import { cacheFolder } from '../src/cache-folder';
+import { cacheFolder } from '../src/support/cache-folder';
 import { computeOn } from '../src/compute';
 import type { Compute } from '../src/compute/compute';
 import { loadCifar10 } from '../src/data/cifar10';
@@ -8,7 +8,7 @@ import type { EngineName } from '../src/engine/engine';
 import { initialWeights, parameterCount } from '../src/model/architecture';
 import { paperNetwork } from '../src/model/networks';
 import { largeBatchOf, paperSettingsOf, paperTrainingConfig } from '../src/paper/settings';
-import { randomStream } from '../src/random';
+import { randomStream } from '../src/support/random';
 import { keskarSharpness } from '../src/sharpness/keskar';
 import { lossObjective } from '../src/sharpness/objective';
 import { fullSpace, randomSubspace } from '../src/sharpness/subspace';

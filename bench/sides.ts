@@ -2,7 +2,7 @@ import { execFileSync, type ExecFileSyncOptions } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { cacheFolder } from '../src/cache-folder';
+import { cacheFolder } from '../src/support/cache-folder';
 import type { EngineName } from '../src/engine/engine';
 import { heldTo } from './cpus';
 import { startSide, type Side } from './side';

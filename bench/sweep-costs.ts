@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { z } from 'zod';
-import { cacheFolder } from '../src/cache-folder';
+import { cacheFolder } from '../src/support/cache-folder';
 import { computeOn } from '../src/compute';
 import { firstImages } from '../src/data/dataset';
 import { openEngine } from '../src/engine';
@@ -21,7 +21,7 @@ import { serveQueue } from '../src/sweep/worker';
 import { startWorker, type WorkerProcess } from '../src/sweep/worker-process';
 import { encodeCheckpoint } from '../src/training/checkpoint';
 import type { TrainingState } from '../src/training/train';
-import { redisMissing, startRedis } from '../spec/support/redis-server';
+import { redisMissing, startRedis } from '../spec/helpers/redis-server';
 import { median } from './statistics';
 
 /** What a sweep does around trainings of SimpleVGG, with a store in a folder. Medians, in seconds unless told. */

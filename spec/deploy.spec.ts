@@ -6,9 +6,9 @@ import { setTimeout } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { parse } from 'yaml';
-import { startReproduce } from './support/command-line';
-import { freePort } from './support/free-port';
-import { redisMissing } from './support/redis-server';
+import { startReproduce } from './helpers/command-line';
+import { freePort } from './helpers/free-port';
+import { redisMissing } from './helpers/redis-server';
 
 const ROOT = join(__dirname, '..');
 const folder = mkdtempSync(join(tmpdir(), 'sharp minima '));

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
-import { trainOnce } from './support/train-once';
+import { trainOnce } from './helpers/train-once';
 
 const root = join(__dirname, '..');
 

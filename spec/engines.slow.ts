@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseReport, type Report } from '../src/report/report';
-import { availability } from './support/availability';
-import { reproduce } from './support/command-line';
+import { availability } from './helpers/availability';
+import { reproduce } from './helpers/command-line';
 
 const root = mkdtempSync(join(tmpdir(), 'sharp minima '));
 afterAll(() => rmSync(root, { recursive: true }));

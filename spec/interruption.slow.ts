@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { randomStream } from '../src/random';
-import { fastestEngine } from './support/engine';
-import { reproduce, startReproduce, type RunningCommand } from './support/command-line';
+import { randomStream } from '../src/support/random';
+import { fastestEngine } from './helpers/engine';
+import { reproduce, startReproduce, type RunningCommand } from './helpers/command-line';
 
 // A small experiment on real data, disturbed in every way, ends as the undisturbed one does.
 

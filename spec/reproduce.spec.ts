@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { initialWeights } from '../src/model/architecture';
 import { writeWeights } from '../src/model/safetensors';
-import { randomStream } from '../src/random';
-import { TINY_VGG } from './support/arbitraries';
-import { reproduce } from './support/command-line';
-import { formulaDirection, formulaWeights, pytorchReference } from './support/fixtures';
+import { randomStream } from '../src/support/random';
+import { TINY_VGG } from './helpers/arbitraries';
+import { reproduce } from './helpers/command-line';
+import { formulaDirection, formulaWeights, pytorchReference } from './helpers/fixtures';
 
 const folder = mkdtempSync(join(tmpdir(), 'sharp minima '));
 afterAll(() => rmSync(folder, { recursive: true }));

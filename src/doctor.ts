@@ -5,7 +5,7 @@ import { ENGINES } from './engine';
 import type { EngineName } from './engine/engine';
 import { presetSeconds } from './experiment/cost';
 import { PRESETS, type PresetName } from './experiment/settings';
-import { duration, imagesPerSecond } from './progress';
+import { duration, imagesPerSecond } from './support/progress';
 
 /** What a machine can do: `doctor --json`. What is not known is null. */
 export interface Diagnosis {

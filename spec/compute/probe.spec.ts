@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { cacheFolder } from '../../src/cache-folder';
+import { cacheFolder } from '../../src/support/cache-folder';
 import { probeEngine } from '../../src/compute/probe';
-import { availability } from '../support/availability';
+import { availability } from '../helpers/availability';
 
 const task = (name: 'tensorflow' | 'wasm') => ({ name, cache: cacheFolder(), measure: false });
 

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { tryTraining } from '../../src/compute/trial';
 import type { Engine, Kernels } from '../../src/engine/engine';
-import { describeEngines } from '../support/describe-engines';
+import { describeEngines } from '../helpers/describe-engines';
 
 describeEngines('the trial of an engine', (engine) => {
   test('is passed, and leaves no tensor behind', async () => {

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { cacheFolder } from '../../src/cache-folder';
+import { cacheFolder } from '../../src/support/cache-folder';
 import { inThisThread, type Compute } from '../../src/compute/compute';
 import { inWorkers } from '../../src/compute/workers';
 import { firstImages } from '../../src/data/dataset';
-import { Interrupted } from '../../src/errors';
+import { Interrupted } from '../../src/support/errors';
 import { initialWeights } from '../../src/model/architecture';
 import { tensorNamed } from '../../src/model/weights';
-import { randomStream } from '../../src/random';
+import { randomStream } from '../../src/support/random';
 import { Diverged, type TrainingConfig, type TrainingState } from '../../src/training/train';
-import { TINY_VGG } from '../support/arbitraries';
-import { relativeDistance } from '../support/distance';
-import { specEngine } from '../support/engine';
-import { sampleImages } from '../support/fixtures';
+import { TINY_VGG } from '../helpers/arbitraries';
+import { relativeDistance } from '../helpers/distance';
+import { specEngine } from '../helpers/engine';
+import { sampleImages } from '../helpers/fixtures';
 
 const images = sampleImages();
 const data = { train: firstImages(images, 48), test: images };

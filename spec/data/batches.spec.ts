@@ -2,9 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { gatherBatch, inBatches, sliceBatch } from '../../src/data/batches';
 import { imageBytes, type Dataset, type ImageKind } from '../../src/data/dataset';
-import { permutation, randomStream } from '../../src/random';
-import { seeds } from '../support/arbitraries';
-import { oddImages, sampleImages } from '../support/fixtures';
+import { permutation, randomStream } from '../../src/support/random';
+import { seeds } from '../helpers/arbitraries';
+import { oddImages, sampleImages } from '../helpers/fixtures';
 
 const sample = sampleImages();
 /** CIFAR-10's shape, and one that is no data set's. */

@@ -2,10 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { cacheFolder } from '../../src/cache-folder';
+import { cacheFolder } from '../../src/support/cache-folder';
 import { CIFAR10, loadCifar10, splitSha256 } from '../../src/data/cifar10';
 import { datasetSha256, firstImages, type Dataset } from '../../src/data/dataset';
-import { sampleImages } from '../support/fixtures';
+import { sampleImages } from '../helpers/fixtures';
 
 const train = loadCifar10('train', cacheFolder());
 const test_ = loadCifar10('test', cacheFolder());

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { decodeCifar100, loadCifar100 } from '../../src/data/cifar100';
-import { UserError } from '../../src/errors';
+import { UserError } from '../../src/support/errors';
 
 const PLANE = 1024;
 const RECORD = 2 + 3 * PLANE;

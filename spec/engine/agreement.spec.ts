@@ -7,9 +7,9 @@ import { normalizeDirection, randomDirection } from '../../src/landscape/directi
 import { initialWeights } from '../../src/model/architecture';
 import { SIMPLE_VGG } from '../../src/model/networks';
 import { trainableNetwork } from '../../src/model/trainable';
-import { randomStream } from '../../src/random';
-import { describeEngines } from '../support/describe-engines';
-import { sampleImages } from '../support/fixtures';
+import { randomStream } from '../../src/support/random';
+import { describeEngines } from '../helpers/describe-engines';
+import { sampleImages } from '../helpers/fixtures';
 
 const SEED = 42;
 /** Few, since a software GPU evaluates about one image a second. */

@@ -4,8 +4,8 @@ import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import type { Kernels, PoolWindow } from '../../src/engine/engine';
 import { softmaxCrossEntropy } from '../../src/engine/composed';
-import { describeEngines } from '../support/describe-engines';
-import { relativeDistance } from '../support/distance';
+import { describeEngines } from '../helpers/describe-engines';
+import { relativeDistance } from '../helpers/distance';
 
 // A GPU in software compiles each program for a second, on a machine that may do other things too.
 jest.setTimeout(300_000);

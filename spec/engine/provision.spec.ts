@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, w
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { UserError } from '../../src/errors';
+import { UserError } from '../../src/support/errors';
 import type { Release } from '../../src/engine/tensorflow/pins';
 import {
   provisionTensorflow,

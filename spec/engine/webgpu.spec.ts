@@ -1,7 +1,7 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import type { EngineInfo } from '../../src/engine/engine';
-import { availability } from '../support/availability';
-import { playWebgpu } from '../support/webgpu';
+import { availability } from '../helpers/availability';
+import { playWebgpu } from '../helpers/webgpu';
 
 // Each starts a process.
 jest.setTimeout(120_000);

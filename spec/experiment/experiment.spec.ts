@@ -13,7 +13,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { firstImages } from '../../src/data/dataset';
 import { inThisThread } from '../../src/compute/compute';
 import type { Engine } from '../../src/engine/engine';
-import { Interrupted, UserError } from '../../src/errors';
+import { Interrupted, UserError } from '../../src/support/errors';
 import { runControl, runExperiment, type Extras } from '../../src/experiment/experiment';
 import { isDone, judge } from '../../src/experiment/judge';
 import { openRunFolder, reopenRunFolder, type OpenOptions } from '../../src/experiment/run-folder';
@@ -22,13 +22,13 @@ import { writeReport } from '../../src/experiment/write-report';
 import { computeSharpnessCurve, evenAlphas } from '../../src/landscape/curve';
 import { normalizeDirection, randomDirection } from '../../src/landscape/directions';
 import { readWeights } from '../../src/model/safetensors';
-import type { Progress } from '../../src/progress';
+import type { Progress } from '../../src/support/progress';
 import { reportMarkdown } from '../../src/report/markdown';
 import { parseReport, reportJson, type Report } from '../../src/report/report';
-import { TINY_VGG } from '../support/arbitraries';
-import { ENVIRONMENT } from '../support/environment';
-import { specEngine } from '../support/engine';
-import { sampleImages } from '../support/fixtures';
+import { TINY_VGG } from '../helpers/arbitraries';
+import { ENVIRONMENT } from '../helpers/environment';
+import { specEngine } from '../helpers/engine';
+import { sampleImages } from '../helpers/fixtures';
 
 const images = sampleImages();
 /** The first 48 images of the sample, and all 64. */

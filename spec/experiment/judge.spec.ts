@@ -7,7 +7,7 @@ import { openRunFolder, type FinishedCurve, type RunFolder } from '../../src/exp
 import { settingsOf, type PresetName, type Settings } from '../../src/experiment/settings';
 import type { Report } from '../../src/report/report';
 import { powerToFind } from '../../src/verdict/power';
-import { ENVIRONMENT } from '../support/environment';
+import { ENVIRONMENT } from '../helpers/environment';
 
 // Folders written by hand, in which every figure is another known number, and what must be said of them. Two
 // directions, or two seeds, have intervals in closed form: the mean of two values reaches half their difference

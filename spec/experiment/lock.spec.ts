@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { UserError } from '../../src/errors';
+import { UserError } from '../../src/support/errors';
 import { holdFolder } from '../../src/experiment/lock';
 
 const NOW = new Date('2020-01-02T03:04:05Z');

@@ -14,11 +14,11 @@ import {
 import { openRunFolder } from '../../src/experiment/run-folder';
 import { settingsOf } from '../../src/experiment/settings';
 import { initialWeights } from '../../src/model/architecture';
-import { randomStream } from '../../src/random';
-import { TINY_VGG } from '../support/arbitraries';
-import { specEngine } from '../support/engine';
-import { ENVIRONMENT } from '../support/environment';
-import { sampleImages } from '../support/fixtures';
+import { randomStream } from '../../src/support/random';
+import { TINY_VGG } from '../helpers/arbitraries';
+import { specEngine } from '../helpers/engine';
+import { ENVIRONMENT } from '../helpers/environment';
+import { sampleImages } from '../helpers/fixtures';
 
 const root = mkdtempSync(join(tmpdir(), 'minimizers-'));
 afterAll(() => rmSync(root, { recursive: true }));

@@ -9,7 +9,7 @@ import {
   type OpenOptions,
 } from '../../src/experiment/run-folder';
 import { settingsOf, type Settings } from '../../src/experiment/settings';
-import { ENVIRONMENT } from '../support/environment';
+import { ENVIRONMENT } from '../helpers/environment';
 
 /** What decides where curves are evaluated, changed one at a time, and how the refusal names it. */
 const OTHER_GRIDS: [Partial<Settings>, RegExp][] = [

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { UserError } from '../../src/errors';
+import { UserError } from '../../src/support/errors';
 import {
   changedFromPreset,
   commandOf,

@@ -7,11 +7,11 @@ import { normalizeDirection, randomDirection, type Normalization } from '../../s
 import { SIMPLE_VGG } from '../../src/model/networks';
 import { encodeSafetensors } from '../../src/model/safetensors';
 import { tensorNamed, type HostTensor, type Weights } from '../../src/model/weights';
-import { sha256 } from '../../src/sha256';
+import { sha256 } from '../../src/support/sha256';
 import { evaluate } from '../../src/training/evaluate';
 import { trainRegime, type TrainingConfig } from '../../src/training/train';
-import { specEngine } from '../support/engine';
-import { sampleImages } from '../support/fixtures';
+import { specEngine } from '../helpers/engine';
+import { sampleImages } from '../helpers/fixtures';
 
 const images = sampleImages();
 const ALPHAS = [-1, 0, 0.5];

@@ -8,8 +8,8 @@ import {
 } from '../../src/landscape/directions';
 import { initialWeights, isFilterWeight, isTrainable, tensorSpecs } from '../../src/model/architecture';
 import { tensorNamed, type HostTensor, type Weights } from '../../src/model/weights';
-import { randomStream } from '../../src/random';
-import { seeds, TINY_VGG } from '../support/arbitraries';
+import { randomStream } from '../../src/support/random';
+import { seeds, TINY_VGG } from '../helpers/arbitraries';
 
 const specs = tensorSpecs(TINY_VGG);
 const weightsOf = (seed: number) => initialWeights(TINY_VGG, randomStream(seed, 'weights'));

@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
 import { distanceBetween } from '../../src/landscape/distance';
 import { initialWeights, isTrainable, tensorSpecs } from '../../src/model/architecture';
-import { randomStream } from '../../src/random';
-import { TINY_VGG } from '../support/arbitraries';
+import { randomStream } from '../../src/support/random';
+import { TINY_VGG } from '../helpers/arbitraries';
 
 test('the distance of two networks counts every trainable parameter, and no running statistic', () => {
   const start = initialWeights(TINY_VGG, randomStream(1));

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { inThisThread, type Compute } from '../../src/compute/compute';
 import { firstImages, imagesBetween } from '../../src/data/dataset';
-import { Interrupted } from '../../src/errors';
+import { Interrupted } from '../../src/support/errors';
 import {
   imagesOfPoint,
   interpolated,
@@ -16,11 +16,11 @@ import {
 import { initialWeights, isTrainable, tensorSpecs } from '../../src/model/architecture';
 import { toVector } from '../../src/model/vector';
 import { tensorNamed, type HostTensor, type Weights } from '../../src/model/weights';
-import { randomStream } from '../../src/random';
+import { randomStream } from '../../src/support/random';
 import { summarize } from '../../src/training/evaluate';
-import { evenly, seeds, TINY_VGG } from '../support/arbitraries';
-import { specEngine } from '../support/engine';
-import { sampleImages } from '../support/fixtures';
+import { evenly, seeds, TINY_VGG } from '../helpers/arbitraries';
+import { specEngine } from '../helpers/engine';
+import { sampleImages } from '../helpers/fixtures';
 
 const alphas = evenly(-1, 2);
 const paths = fc.constantFrom(...PATHS);

@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { evenAlphas } from '../../src/landscape/curve';
 import { fitQuadratic, growthExponent, minimumOf, within } from '../../src/landscape/shape';
-import { evenly } from '../support/arbitraries';
-import { scipyStatistics } from '../support/fixtures';
+import { evenly } from '../helpers/arbitraries';
+import { scipyStatistics } from '../helpers/fixtures';
 
 describe('the quadratic through a curve', () => {
   test.each(scipyStatistics().quadratics)('over $alphas is that of NumPy', (given) => {

@@ -9,10 +9,10 @@ import { SIMPLE_VGG } from '../../src/model/networks';
 import { evaluator } from '../../src/model/evaluator';
 import { trainableNetwork } from '../../src/model/trainable';
 import { sizeOf } from '../../src/model/weights';
-import { randomStream } from '../../src/random';
+import { randomStream } from '../../src/support/random';
 import { evaluate } from '../../src/training/evaluate';
-import { specEngine } from '../support/engine';
-import { sampleBatch, sampleImages } from '../support/fixtures';
+import { specEngine } from '../helpers/engine';
+import { sampleBatch, sampleImages } from '../helpers/fixtures';
 
 const weights = initialWeights(SIMPLE_VGG, randomStream(42, 'weights'));
 

@@ -7,11 +7,11 @@ import type { Engine } from '../../src/engine/engine';
 import { BATCH_NORM_EPSILON, initialWeights, tensorSpecs } from '../../src/model/architecture';
 import { evaluator } from '../../src/model/evaluator';
 import { sizeOf, tensorNamed, type HostTensor, type Weights } from '../../src/model/weights';
-import { randomStream } from '../../src/random';
-import { seeds, TINY_VGG } from '../support/arbitraries';
-import { relativeDistance } from '../support/distance';
-import { specEngine } from '../support/engine';
-import { sampleBatch } from '../support/fixtures';
+import { randomStream } from '../../src/support/random';
+import { seeds, TINY_VGG } from '../helpers/arbitraries';
+import { relativeDistance } from '../helpers/distance';
+import { specEngine } from '../helpers/engine';
+import { sampleBatch } from '../helpers/fixtures';
 
 let engine: Engine;
 beforeAll(async () => {

@@ -10,9 +10,9 @@ import {
 } from '../../src/model/folding';
 import { shallow } from '../../src/model/networks';
 import { sizeOf, tensorNamed, weightedSum, type Weights } from '../../src/model/weights';
-import { randomStream } from '../../src/random';
-import { seeds, TINY_VGG } from '../support/arbitraries';
-import { relativeDistance } from '../support/distance';
+import { randomStream } from '../../src/support/random';
+import { seeds, TINY_VGG } from '../helpers/arbitraries';
+import { relativeDistance } from '../helpers/distance';
 
 /** One without batch norm behind its linear layers, one with. */
 const architectures = [TINY_VGG, shallow('tiny C1', { width: 2, hidden: [4, 3], classes: 5 })];

@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { initialWeights, tensorSpecs } from '../../src/model/architecture';
 import { layouts } from '../../src/model/layout';
 import { tensorNamed } from '../../src/model/weights';
-import { randomStream } from '../../src/random';
-import { seeds, TINY_VGG } from '../support/arbitraries';
+import { randomStream } from '../../src/support/random';
+import { seeds, TINY_VGG } from '../helpers/arbitraries';
 
 const layoutOf = layouts(TINY_VGG);
 

@@ -13,9 +13,9 @@ import { evaluateImages } from '../../src/training/evaluate';
 import { lossGradient } from '../../src/training/gradient';
 import { optimizerFor } from '../../src/training/optimizer';
 import { trainStep } from '../../src/training/train';
-import { sha256 } from '../../src/sha256';
-import { describeEngines } from '../support/describe-engines';
-import { networksReference, sampleBatch } from '../support/fixtures';
+import { sha256 } from '../../src/support/sha256';
+import { describeEngines } from '../helpers/describe-engines';
+import { networksReference, sampleBatch } from '../helpers/fixtures';
 
 // An engine may be without its hardware, on a machine that does other things too.
 jest.setTimeout(600_000);

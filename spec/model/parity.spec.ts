@@ -13,15 +13,15 @@ import { type HostTensor, type Weights } from '../../src/model/weights';
 import { evaluate } from '../../src/training/evaluate';
 import { optimizerFor } from '../../src/training/optimizer';
 import { trainStep } from '../../src/training/train';
-import { describeEngines } from '../support/describe-engines';
-import { relativeDistance } from '../support/distance';
+import { describeEngines } from '../helpers/describe-engines';
+import { relativeDistance } from '../helpers/distance';
 import {
   formulaDirection,
   formulaWeights,
   pytorchReference,
   sampleBatch,
   sampleImages,
-} from '../support/fixtures';
+} from '../helpers/fixtures';
 
 // An engine may be without its hardware, on a machine that does other things too.
 jest.setTimeout(300_000);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { UserError } from '../../src/errors';
+import { UserError } from '../../src/support/errors';
 import { initialWeights, tensorSpecs } from '../../src/model/architecture';
 import {
   decodeSafetensors,
@@ -13,8 +13,8 @@ import {
   writeWeights,
 } from '../../src/model/safetensors';
 import type { Weights } from '../../src/model/weights';
-import { randomStream } from '../../src/random';
-import { TINY_VGG } from '../support/arbitraries';
+import { randomStream } from '../../src/support/random';
+import { TINY_VGG } from '../helpers/arbitraries';
 
 const folder = mkdtempSync(join(tmpdir(), 'sharp minima '));
 afterAll(() => rmSync(folder, { recursive: true }));

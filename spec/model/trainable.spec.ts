@@ -6,10 +6,10 @@ import { displaced } from '../../src/landscape/directions';
 import { initialWeights, isTrainable, tensorSpecs } from '../../src/model/architecture';
 import { trainableNetwork } from '../../src/model/trainable';
 import { tensorNamed, type HostTensor, type Weights } from '../../src/model/weights';
-import { randomStream } from '../../src/random';
-import { TINY_VGG } from '../support/arbitraries';
-import { specEngine } from '../support/engine';
-import { sampleBatch } from '../support/fixtures';
+import { randomStream } from '../../src/support/random';
+import { TINY_VGG } from '../helpers/arbitraries';
+import { specEngine } from '../helpers/engine';
+import { sampleBatch } from '../helpers/fixtures';
 
 const batch = sampleBatch(0, 16);
 

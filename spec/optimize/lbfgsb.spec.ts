@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { minimizeInBox, type BoxProblem, type LbfgsbOptions } from '../../src/optimize/lbfgsb';
-import { evenly } from '../support/arbitraries';
+import { evenly } from '../helpers/arbitraries';
 import { quadratic, rosenbrock, type Objective } from './functions';
 import { inBox, lbfgsbReference, problemOf } from './reference';
 

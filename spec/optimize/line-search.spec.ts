@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { advance, beginSearch } from '../../src/optimize/line-search';
-import { evenly } from '../support/arbitraries';
+import { evenly } from '../helpers/arbitraries';
 import { CURVES } from './functions';
 import { lbfgsbReference } from './reference';
 

@@ -12,7 +12,7 @@ import {
   timesMiddle,
 } from '../../src/optimize/limited-memory';
 import { goToSubspaceMinimum } from '../../src/optimize/subspace-minimum';
-import { evenly } from '../support/arbitraries';
+import { evenly } from '../helpers/arbitraries';
 import { inner, models, times, type Model } from './model';
 
 function buffersFor({ x, memory }: Pick<Model, 'x' | 'memory'>) {

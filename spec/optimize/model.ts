@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { emptyMemory, remember, type LimitedMemory } from '../../src/optimize/limited-memory';
-import { evenly } from '../support/arbitraries';
+import { evenly } from '../helpers/arbitraries';
 
 /** A point in a box, a gradient, and a memory with the dense matrix that it stands for. */
 export interface Model {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { UserError } from '../../src/errors';
+import { UserError } from '../../src/support/errors';
 import { readWeights } from '../../src/model/safetensors';
 import type { Weights } from '../../src/model/weights';
 import type { PaperContext } from '../../src/paper/context';
@@ -16,9 +16,9 @@ import { lossObjective } from '../../src/sharpness/objective';
 import { fullSpace } from '../../src/sharpness/subspace';
 import { parameterCount } from '../../src/model/architecture';
 import { firstImages } from '../../src/data/dataset';
-import { randomStream } from '../../src/random';
-import { readHtml, readMarkdown } from '../support/readings';
-import { interruptAt, TINY_C1, tinyPaper } from '../support/paper';
+import { randomStream } from '../../src/support/random';
+import { readHtml, readMarkdown } from '../helpers/readings';
+import { interruptAt, TINY_C1, tinyPaper } from '../helpers/paper';
 
 /** Whole experiments take seconds, but minutes on a machine that is busy with something else. */
 const PATIENCE = 300_000;

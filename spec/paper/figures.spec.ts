@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { PNG } from 'pngjs';
-import { writeChecked } from '../../src/checked-file';
-import { UserError } from '../../src/errors';
+import { writeChecked } from '../../src/support/checked-file';
+import { UserError } from '../../src/support/errors';
 import { resultWriter } from '../../src/experiment/stored';
 import { parametricPlot, PATHS, PLOT_ALPHAS } from '../../src/landscape/parametric';
 import { readWeights } from '../../src/model/safetensors';
@@ -21,9 +21,9 @@ import { paperMarkdown } from '../../src/paper/markdown';
 import type { NetworkReport, PaperReport, PlotReport } from '../../src/paper/report';
 import { paperSettingsOf } from '../../src/paper/settings';
 import { writePaperReport } from '../../src/paper/write-report';
-import { ENVIRONMENT } from '../support/environment';
-import { readHtml, readMarkdown } from '../support/readings';
-import { SILENT, TINY_C1, tinyPaper } from '../support/paper';
+import { ENVIRONMENT } from '../helpers/environment';
+import { readHtml, readMarkdown } from '../helpers/readings';
+import { SILENT, TINY_C1, tinyPaper } from '../helpers/paper';
 
 jest.setTimeout(300_000);
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { UserError } from '../../src/errors';
+import { UserError } from '../../src/support/errors';
 import { paperTraining } from '../../src/paper/trainings';
 import { openPaperFolder, reopenPaperFolder, type PaperFolder } from '../../src/paper/folder';
 import { judgePaper } from '../../src/paper/judge';
@@ -10,7 +10,7 @@ import { paperMarkdown, paperText } from '../../src/paper/markdown';
 import { EPSILONS, PUBLISHED, SPACES, type Space } from '../../src/paper/published';
 import { paperSettingsOf } from '../../src/paper/settings';
 import { REGIMES, type Regime } from '../../src/training/regime';
-import { ENVIRONMENT } from '../support/environment';
+import { ENVIRONMENT } from '../helpers/environment';
 
 const root = mkdtempSync(join(tmpdir(), 'paper judge '));
 afterAll(() => rmSync(root, { recursive: true }));

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { UserError } from '../../src/errors';
+import { UserError } from '../../src/support/errors';
 import type { Stored } from '../../src/experiment/stored';
 import type { PaperContext } from '../../src/paper/context';
 import { runPaper } from '../../src/paper/experiment';
@@ -18,8 +18,8 @@ import {
 } from '../../src/paper/settings';
 import { pairTests } from '../../src/verdict/generalization';
 import { readWeights } from '../../src/model/safetensors';
-import { ENVIRONMENT } from '../support/environment';
-import { interruptAt, TINY_C1, tinyPaper } from '../support/paper';
+import { ENVIRONMENT } from '../helpers/environment';
+import { interruptAt, TINY_C1, tinyPaper } from '../helpers/paper';
 
 /** Whole experiments take seconds, but minutes on a machine that is busy with something else. */
 const PATIENCE = 300_000;

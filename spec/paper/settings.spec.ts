@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { UserError } from '../../src/errors';
+import { UserError } from '../../src/support/errors';
 import { PAPER_NETWORKS } from '../../src/model/networks';
 import {
   datasetFor,

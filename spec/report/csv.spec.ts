@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { curvesCsv } from '../../src/report/csv';
 import type { CurveReport, Report } from '../../src/report/report';
-import { evenly } from '../support/arbitraries';
-import { exampleReport, reportShapes } from '../support/reports';
+import { evenly } from '../helpers/arbitraries';
+import { exampleReport, reportShapes } from '../helpers/reports';
 
 const HEADER = 'role,regime,seed,direction,direction_seed,split,grid,alpha,loss,loss_standard_error,accuracy';
 

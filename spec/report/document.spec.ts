@@ -4,7 +4,7 @@ import { reportDocument } from '../../src/report/document';
 import type { Report } from '../../src/report/report';
 import type { Section } from '../../src/report/section';
 import { plainText } from '../../src/report/text';
-import { exampleReport, reportShapes, type ReportShape } from '../support/reports';
+import { exampleReport, reportShapes, type ReportShape } from '../helpers/reports';
 
 const sectionsOf = (report: Report) => reportDocument(report).sections;
 const section = (report: Report, title: string) => sectionsOf(report).find((one) => one.title === title);

@@ -6,7 +6,7 @@ import { LARGE_BATCH_COLOUR, SMALL_BATCH_COLOUR } from '../../src/report/chart';
 import { chartsOf, type Chart, type Trace } from '../../src/report/html/figures';
 import { ratioTicks } from '../../src/report/html/ratio-ticks';
 import type { Report } from '../../src/report/report';
-import { exampleReport, reportShapes } from '../support/reports';
+import { exampleReport, reportShapes } from '../helpers/reports';
 
 const STYLE = readFileSync(join(__dirname, '../../src/report/html/style.css'), 'utf8');
 

@@ -12,8 +12,8 @@ import {
 } from 'playwright-core';
 import { reportHtml } from '../../src/report/html/report-html';
 import { sweepHtml } from '../../src/sweep/report/write-report';
-import { exampleReport } from '../support/reports';
-import { exampleSweep } from '../support/sweep-rows';
+import { exampleReport } from '../helpers/reports';
+import { exampleSweep } from '../helpers/sweep-rows';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const ARGUMENTS = [

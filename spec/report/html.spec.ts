@@ -4,8 +4,8 @@ import { reportDocument } from '../../src/report/document';
 import { reportHtml } from '../../src/report/html/report-html';
 import { reportMarkdown } from '../../src/report/markdown';
 import { anchorOf } from '../../src/report/section';
-import { htmlWords, readHtml, readMarkdown, words } from '../support/readings';
-import { exampleReport, reportShapes, type ReportShape } from '../support/reports';
+import { htmlWords, readHtml, readMarkdown, words } from '../helpers/readings';
+import { exampleReport, reportShapes, type ReportShape } from '../helpers/reports';
 
 const RUNS = { numRuns: 30 };
 const HOSTILE = `</script><script>alert("1")</script> & <img src="x"> | 'quoted' \`code\` **bold** [link](x) \\ <!--`;

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { drawReport, pictureText } from '../../src/report/picture';
 import { reportJson, reportSchema, type Report } from '../../src/report/report';
-import { exampleReport, reportShapes } from '../support/reports';
+import { exampleReport, reportShapes } from '../helpers/reports';
 
 describe('the report as JSON', () => {
   test('has null where a number is not finite', () => {

@@ -4,8 +4,8 @@ import { describe, expect, test } from '@jest/globals';
 import Ajv2020 from 'ajv/dist/2020';
 import fc from 'fast-check';
 import { parseReport, reportJson } from '../../src/report/report';
-import { exampleReport, reportShapes } from '../support/reports';
-import { schemaText } from '../support/write-schema';
+import { exampleReport, reportShapes } from '../helpers/reports';
+import { schemaText } from '../helpers/write-schema';
 
 const file = join(__dirname, '../../src/report/report.schema.json');
 
@@ -13,7 +13,7 @@ describe('report.schema.json', () => {
   const text = readFileSync(file, 'utf8');
   const isReport = new Ajv2020().compile(JSON.parse(text) as object);
 
-  test('is the schema of the code (npx ts-node spec/support/write-schema.ts makes it)', () => {
+  test('is the schema of the code (npx ts-node spec/helpers/write-schema.ts makes it)', () => {
     expect(text).toBe(schemaText());
   });
 

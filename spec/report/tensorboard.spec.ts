@@ -7,8 +7,8 @@ import { z } from 'zod';
 import { tensorboardFiles } from '../../src/report/tensorboard';
 import type { Report, RunReport } from '../../src/report/report';
 import { epochRecordSchema } from '../../src/training/checkpoint';
-import { evenly } from '../support/arbitraries';
-import { exampleReport, reportShapes } from '../support/reports';
+import { evenly } from '../helpers/arbitraries';
+import { exampleReport, reportShapes } from '../helpers/reports';
 
 const FIXTURES = join(__dirname, '../../fixtures');
 

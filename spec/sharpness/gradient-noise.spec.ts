@@ -2,16 +2,16 @@ import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { inThisThread, type Compute } from '../../src/compute/compute';
 import { firstImages, imagesBetween } from '../../src/data/dataset';
-import { UserError } from '../../src/errors';
+import { UserError } from '../../src/support/errors';
 import { formulaWeights } from '../../src/model/formula';
 import { simpleVgg } from '../../src/model/networks';
 import { toVector } from '../../src/model/vector';
-import { randomStream } from '../../src/random';
+import { randomStream } from '../../src/support/random';
 import { jackknifeError, meanOf } from '../../src/sharpness/estimate';
 import { gradientNoise, measureGradientNoise, type GradientNoise } from '../../src/sharpness/gradient-noise';
-import { evenly, seeds } from '../support/arbitraries';
-import { describeEngines } from '../support/describe-engines';
-import { sampleImages, sharpnessReference } from '../support/fixtures';
+import { evenly, seeds } from '../helpers/arbitraries';
+import { describeEngines } from '../helpers/describe-engines';
+import { sampleImages, sharpnessReference } from '../helpers/fixtures';
 
 jest.setTimeout(300_000);
 

@@ -4,7 +4,7 @@ import { inThisThread, type Compute } from '../../src/compute/compute';
 import { firstImages } from '../../src/data/dataset';
 import { formulaWeights } from '../../src/model/formula';
 import { simpleVgg } from '../../src/model/networks';
-import { randomStream } from '../../src/random';
+import { randomStream } from '../../src/support/random';
 import { symmetricEigen } from '../../src/sharpness/eigen';
 import {
   hessianOperator,
@@ -12,9 +12,9 @@ import {
   topEigenvalue,
   type HessianOperator,
 } from '../../src/sharpness/hessian';
-import { evenly, seeds } from '../support/arbitraries';
-import { describeEngines } from '../support/describe-engines';
-import { sampleImages, sharpnessReference, softmaxRegression } from '../support/fixtures';
+import { evenly, seeds } from '../helpers/arbitraries';
+import { describeEngines } from '../helpers/describe-engines';
+import { sampleImages, sharpnessReference, softmaxRegression } from '../helpers/fixtures';
 
 jest.setTimeout(300_000);
 

@@ -6,14 +6,14 @@ import { parameterCount, type Architecture } from '../../src/model/architecture'
 import { formulaWeights, hashed } from '../../src/model/formula';
 import { simpleVgg } from '../../src/model/networks';
 import { tensorNamed, type Weights } from '../../src/model/weights';
-import { randomStream } from '../../src/random';
+import { randomStream } from '../../src/support/random';
 import { keskarSharpness } from '../../src/sharpness/keskar';
 import { lossObjective, type Objective } from '../../src/sharpness/objective';
 import { fullSpace, randomSubspace, subspaceOf } from '../../src/sharpness/subspace';
 import { BATCH_STATISTICS } from '../../src/training/gradient';
-import { seeds } from '../support/arbitraries';
-import { describeEngines } from '../support/describe-engines';
-import { keskarReference, sampleImages } from '../support/fixtures';
+import { seeds } from '../helpers/arbitraries';
+import { describeEngines } from '../helpers/describe-engines';
+import { keskarReference, sampleImages } from '../helpers/fixtures';
 
 jest.setTimeout(300_000);
 

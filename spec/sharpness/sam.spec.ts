@@ -6,9 +6,9 @@ import { formulaWeights } from '../../src/model/formula';
 import { simpleVgg } from '../../src/model/networks';
 import { tensorNamed, type HostTensor, type Weights } from '../../src/model/weights';
 import { ascentSharpness, ascentStep } from '../../src/sharpness/sam';
-import { evenly } from '../support/arbitraries';
-import { describeEngines } from '../support/describe-engines';
-import { sampleImages, sharpnessReference } from '../support/fixtures';
+import { evenly } from '../helpers/arbitraries';
+import { describeEngines } from '../helpers/describe-engines';
+import { sampleImages, sharpnessReference } from '../helpers/fixtures';
 
 jest.setTimeout(300_000);
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { randomStream } from '../../src/random';
+import { randomStream } from '../../src/support/random';
 import { fullSpace, randomSubspace, subspaceOf, type Subspace } from '../../src/sharpness/subspace';
-import { seeds } from '../support/arbitraries';
+import { seeds } from '../helpers/arbitraries';
 
 /** More parameters than dimensions, and a seed. */
 const cases = fc

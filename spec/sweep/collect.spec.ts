@@ -8,8 +8,8 @@ import { expandPlan } from '../../src/sweep/plan';
 import { encodeJson, KEYS, type MeasureResult, type TrainingResult } from '../../src/sweep/results';
 import { folderStore } from '../../src/sweep/store';
 import { statusText } from '../../src/sweep/sweep';
-import { ENVIRONMENT } from '../support/environment';
-import { SETTING, tinyPlan } from '../support/sweeps';
+import { ENVIRONMENT } from '../helpers/environment';
+import { SETTING, tinyPlan } from '../helpers/sweeps';
 
 const root = mkdtempSync(join(tmpdir(), 'sharp minima '));
 afterAll(() => rmSync(root, { recursive: true }));

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { canonicalJson } from '../../src/sweep/canonical';
 import { jobSchema, measureId, trainingId, type Job } from '../../src/sweep/job';
 import { expandPlan, planSchema, type Plan } from '../../src/sweep/plan';
-import { anyPlan, jobId, SETTING } from '../support/sweeps';
+import { anyPlan, jobId, SETTING } from '../helpers/sweeps';
 
 /** A JSON value with the keys of all its objects in another order. */
 function rekeyed(value: unknown): unknown {

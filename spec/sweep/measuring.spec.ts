@@ -4,15 +4,15 @@ import { firstImages } from '../../src/data/dataset';
 import { directionSeedOf } from '../../src/experiment/settings';
 import { displaced, normalizeDirection, randomDirection } from '../../src/landscape/directions';
 import { initialWeights } from '../../src/model/architecture';
-import { randomStream } from '../../src/random';
+import { randomStream } from '../../src/support/random';
 import { ascentSharpness } from '../../src/sharpness/sam';
 import { evaluate } from '../../src/training/evaluate';
 import { imagesOfMeasure, measureOf, measureSchema, plannedMeasureSchema } from '../../src/sweep/measure';
 import { measureMinimizer } from '../../src/sweep/measuring';
 import type { MeasureFigures } from '../../src/sweep/results';
-import { TINY_VGG_WITHOUT_DROPOUT as TINY } from '../support/arbitraries';
-import { specEngine } from '../support/engine';
-import { sampleImages } from '../support/fixtures';
+import { TINY_VGG_WITHOUT_DROPOUT as TINY } from '../helpers/arbitraries';
+import { specEngine } from '../helpers/engine';
+import { sampleImages } from '../helpers/fixtures';
 
 const KINDS = [
   { kind: 'rise', directions: 2, alphas: [-0.5, 0, 1], images: 20 },

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { UserError } from '../../src/errors';
+import { UserError } from '../../src/support/errors';
 import { jobSchema } from '../../src/sweep/job';
 import { expandPlan, parsePlan } from '../../src/sweep/plan';
-import { jobId, SETTING } from '../support/sweeps';
+import { jobId, SETTING } from '../helpers/sweeps';
 
 const GOOD = `name: small
 networks: [SimpleVGG, C1]

@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Interrupted, UserError } from '../../src/errors';
+import { Interrupted, UserError } from '../../src/support/errors';
 import { distinctJobs, expandPlan } from '../../src/sweep/plan';
 import type { Job } from '../../src/sweep/job';
 import { runJobs, type Worker } from '../../src/sweep/process-pool';
 import { JobFailed, WorkerDied } from '../../src/sweep/worker-process';
-import { jobId, SETTING, tinyPlan } from '../support/sweeps';
+import { jobId, SETTING, tinyPlan } from '../helpers/sweeps';
 
 const jobs = distinctJobs(
   expandPlan(tinyPlan({ seeds: Array.from({ length: 12 }, (_, seed) => seed), measures: [] }), SETTING),

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { randomStream } from '../../src/random';
+import { randomStream } from '../../src/support/random';
 import { folderStore } from '../../src/sweep/store';
-import { startReproduce, type RunningCommand } from '../support/command-line';
-import { fastestEngine } from '../support/engine';
-import { redisMissing, startRedis, type RedisServer } from '../support/redis-server';
+import { startReproduce, type RunningCommand } from '../helpers/command-line';
+import { fastestEngine } from '../helpers/engine';
+import { redisMissing, startRedis, type RedisServer } from '../helpers/redis-server';
 
 // Sweeps on several machines, all of them this one: workers are killed, Redis is killed, and every result is there.
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { Interrupted } from '../../src/errors';
+import { Interrupted } from '../../src/support/errors';
 import { distinctJobs, expandPlan } from '../../src/sweep/plan';
 import { trainingId, type Job, type SweepEngine } from '../../src/sweep/job';
 import { demandRedis, giveOut, haveDone, openQueue, pauseAfter, queueName } from '../../src/sweep/queue';
@@ -13,8 +13,8 @@ import { encodeJson, KEYS } from '../../src/sweep/results';
 import { folderStore } from '../../src/sweep/store';
 import { serveQueue } from '../../src/sweep/worker';
 import { JobFailed, WorkerDied, type WorkerProcess } from '../../src/sweep/worker-process';
-import { redisMissing, startRedis, type RedisServer } from '../support/redis-server';
-import { SETTING, tinyPlan } from '../support/sweeps';
+import { redisMissing, startRedis, type RedisServer } from '../helpers/redis-server';
+import { SETTING, tinyPlan } from '../helpers/sweeps';
 
 test('the queue of an engine is its own, and a URL shows no password', () => {
   const engine = { name: 'wasm', version: '1' } as const;

@@ -7,8 +7,8 @@ import { sweepMarkdown } from '../../src/sweep/report/write-report';
 import { stickAt, sweepReport, type QuantityReport, type SweepReport } from '../../src/sweep/report/report';
 import { commandWord, number } from '../../src/report/text';
 import type { SweepTraining } from '../../src/sweep/job';
-import { rowsOf, USUAL_OUTCOME } from '../support/sweep-rows';
-import { tinyPlan } from '../support/sweeps';
+import { rowsOf, USUAL_OUTCOME } from '../helpers/sweep-rows';
+import { tinyPlan } from '../helpers/sweeps';
 
 const SIZES = [1, 2, 4, 8, 16, 32].map((size) => 10 * size);
 const plan = tinyPlan({

@@ -1,11 +1,11 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { UserError } from '../../src/errors';
+import { UserError } from '../../src/support/errors';
 import { s3Store } from '../../src/sweep/s3-store';
 import { openStore } from '../../src/sweep/store';
-import { s3ServerMissing, startS3Server } from '../support/s3-server';
-import { storeConformance } from '../support/store-conformance';
+import { s3ServerMissing, startS3Server } from '../helpers/s3-server';
+import { storeConformance } from '../helpers/store-conformance';
 
 test('a store whose service does not answer, or stops halfway, is given up in one line', async () => {
   const sockets: Socket[] = [];

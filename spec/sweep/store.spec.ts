@@ -3,10 +3,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { UserError } from '../../src/errors';
-import { sha256 } from '../../src/sha256';
+import { UserError } from '../../src/support/errors';
+import { sha256 } from '../../src/support/sha256';
 import { folderStore } from '../../src/sweep/store';
-import { storeConformance } from '../support/store-conformance';
+import { storeConformance } from '../helpers/store-conformance';
 
 const root = mkdtempSync(join(tmpdir(), 'sharp minima '));
 afterAll(() => rmSync(root, { recursive: true }));

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import type { SweepReport } from '../../src/sweep/report/report';
 import { folderStore } from '../../src/sweep/store';
-import { reproduce, startReproduce } from '../support/command-line';
-import { fastestEngine } from '../support/engine';
+import { reproduce, startReproduce } from '../helpers/command-line';
+import { fastestEngine } from '../helpers/engine';
 
 const root = mkdtempSync(join(tmpdir(), 'sharp minima '));
 afterAll(() => rmSync(root, { recursive: true }));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { EngineInfo } from '../../src/engine/engine';
-import { Interrupted } from '../../src/errors';
+import { Interrupted } from '../../src/support/errors';
 import { fastestCount, ratesTogether, rememberedCount } from '../../src/sweep/worker-count';
 import { JobFailed, WorkerDied } from '../../src/sweep/worker-process';
 

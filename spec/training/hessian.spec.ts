@@ -5,7 +5,7 @@ import { firstImages, type Dataset } from '../../src/data/dataset';
 import { sliceBatch } from '../../src/data/batches';
 import { standardize } from '../../src/data/standardize';
 import type { Engine } from '../../src/engine/engine';
-import { Interrupted } from '../../src/errors';
+import { Interrupted } from '../../src/support/errors';
 import {
   isTrainable,
   parameterCount,
@@ -17,12 +17,12 @@ import { formulaTensor, formulaWeights } from '../../src/model/formula';
 import { shallow, simpleVgg } from '../../src/model/networks';
 import { fromVector, toVector } from '../../src/model/vector';
 import { tensorNamed, type HostTensor, type Weights } from '../../src/model/weights';
-import { randomStream } from '../../src/random';
+import { randomStream } from '../../src/support/random';
 import { lossGradient } from '../../src/training/gradient';
 import { hessianProduct } from '../../src/training/hessian';
-import { seeds } from '../support/arbitraries';
-import { describeEngines } from '../support/describe-engines';
-import { sampleImages, sharpnessReference, softmaxRegression } from '../support/fixtures';
+import { seeds } from '../helpers/arbitraries';
+import { describeEngines } from '../helpers/describe-engines';
+import { sampleImages, sharpnessReference, softmaxRegression } from '../helpers/fixtures';
 
 jest.setTimeout(300_000);
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { cosineAnnealing, squareRootScaled } from '../../src/training/schedule';
-import { pytorchReference } from '../support/fixtures';
+import { pytorchReference } from '../helpers/fixtures';
 
 const schedules = pytorchReference().schedule as { learningRate: number; epochs: number; values: number[] }[];
 

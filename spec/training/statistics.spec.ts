@@ -4,7 +4,7 @@ import { sliceBatch } from '../../src/data/batches';
 import { firstImages, imageBytes, imagesBetween, type Dataset } from '../../src/data/dataset';
 import { standardize } from '../../src/data/standardize';
 import type { Engine } from '../../src/engine/engine';
-import { Interrupted } from '../../src/errors';
+import { Interrupted } from '../../src/support/errors';
 import {
   BATCH_NORM_EPSILON,
   isTrainable,
@@ -16,9 +16,9 @@ import { shallow } from '../../src/model/networks';
 import { trainableNetwork } from '../../src/model/trainable';
 import { tensorNamed, type Weights } from '../../src/model/weights';
 import { batchStatistics, withoutLoneImage } from '../../src/training/statistics';
-import { describeEngines } from '../support/describe-engines';
-import { relativeDistance } from '../support/distance';
-import { sampleImages } from '../support/fixtures';
+import { describeEngines } from '../helpers/describe-engines';
+import { relativeDistance } from '../helpers/distance';
+import { sampleImages } from '../helpers/fixtures';
 
 jest.setTimeout(300_000);
 

@@ -1,18 +1,18 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import type { Engine } from '../../src/engine/engine';
-import { Interrupted, UserError } from '../../src/errors';
+import { Interrupted, UserError } from '../../src/support/errors';
 import { initialWeights, isTrainable, tensorSpecs } from '../../src/model/architecture';
 import { trainableNetwork } from '../../src/model/trainable';
-import { randomStream, type RandomStream } from '../../src/random';
+import { randomStream, type RandomStream } from '../../src/support/random';
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/training/checkpoint';
 import { evaluate } from '../../src/training/evaluate';
 import { optimizerFor } from '../../src/training/optimizer';
 import { batchStatistics } from '../../src/training/statistics';
 import { trainRegime, trainStep, type TrainingConfig } from '../../src/training/train';
-import { TINY_VGG, TINY_VGG_WITHOUT_DROPOUT } from '../support/arbitraries';
-import { specEngine } from '../support/engine';
-import { sampleBatch, sampleImages } from '../support/fixtures';
+import { TINY_VGG, TINY_VGG_WITHOUT_DROPOUT } from '../helpers/arbitraries';
+import { specEngine } from '../helpers/engine';
+import { sampleBatch, sampleImages } from '../helpers/fixtures';
 
 const images = sampleImages();
 const data = { train: images, test: images };

@@ -8,8 +8,8 @@ import {
   type SeedPoint,
 } from '../../src/verdict/broken-stick';
 import { criticalT } from '../../src/verdict/interval';
-import { evenly } from '../support/arbitraries';
-import { changePointReference } from '../support/fixtures';
+import { evenly } from '../helpers/arbitraries';
+import { changePointReference } from '../helpers/fixtures';
 
 const fit = (points: readonly SeedPoint[]) =>
   fitBrokenStick(

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { randomStream, type RandomStream } from '../../src/random';
+import { randomStream, type RandomStream } from '../../src/support/random';
 import {
   bestKnot,
   fitBrokenStick,

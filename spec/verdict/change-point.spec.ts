@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { randomStream } from '../../src/random';
+import { randomStream } from '../../src/support/random';
 import { changePoint, type BatchObservation, type ChangePoint } from '../../src/verdict/change-point';
-import { evenly } from '../support/arbitraries';
-import { changePointReference } from '../support/fixtures';
+import { evenly } from '../helpers/arbitraries';
+import { changePointReference } from '../helpers/fixtures';
 
 const SIZES = [32, 64, 128, 256, 512, 1024, 2048];
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { comparableTrainingLoss } from '../../src/verdict/comparable';
-import { evenly } from '../support/arbitraries';
+import { evenly } from '../helpers/arbitraries';
 
 const end = (loss: number, accuracy: number) => ({ loss, accuracy });
 const ends = fc.record({ loss: evenly(0, 0.2), accuracy: evenly(0.98, 1) });

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { fairCoinP } from '../../src/verdict/interval';
 import { accuracyGap, generalisesWorse, lossGap, pairTests } from '../../src/verdict/generalization';
-import { evenly } from '../support/arbitraries';
+import { evenly } from '../helpers/arbitraries';
 
 const image = fc.record({ loss: evenly(0, 3), correct: fc.integer({ min: 0, max: 1 }) });
 const results = (images: readonly { loss: number; correct: number }[]) => ({

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { fairCoinP, meanInterval, proportionInterval } from '../../src/verdict/interval';
-import { scipyStatistics } from '../support/fixtures';
+import { scipyStatistics } from '../helpers/fixtures';
 
 const scipy = scipyStatistics();
 

@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { bestKnot, hingesOf, withinSeeds, type SeedPoint } from '../../src/verdict/broken-stick';
 import { lackOfFit } from '../../src/verdict/lack-of-fit';
-import { evenly } from '../support/arbitraries';
-import { changePointReference } from '../support/fixtures';
+import { evenly } from '../helpers/arbitraries';
+import { changePointReference } from '../helpers/fixtures';
 
 const SIZES = 5;
 const SEEDS = 3;

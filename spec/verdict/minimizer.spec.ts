@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { lossNeverFalls, smallBatchGoesFarther } from '../../src/verdict/minimizer';
-import { evenly } from '../support/arbitraries';
+import { evenly } from '../helpers/arbitraries';
 
 const alphas = [-1, -0.5, 0, 0.5, 1];
 const curves = fc.array(

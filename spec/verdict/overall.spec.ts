@@ -4,7 +4,7 @@ import { comparableTrainingLoss } from '../../src/verdict/comparable';
 import { besideControl, heldAgainstControl, largestControlFactor } from '../../src/verdict/control';
 import { overallVerdict, whyOpen } from '../../src/verdict/overall';
 import { largerForLb, ratioOf, type Ratio } from '../../src/verdict/ratio';
-import { evenly } from '../support/arbitraries';
+import { evenly } from '../helpers/arbitraries';
 
 const ratio = (ratios: readonly number[], seeds = 1): Ratio =>
   ratioOf(

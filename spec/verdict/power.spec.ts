@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { verdictOf } from '../../src/verdict/claim';
 import { meanInterval, standardDeviation } from '../../src/verdict/interval';
 import { decidingNumber, powerToFind } from '../../src/verdict/power';
-import { evenly } from '../support/arbitraries';
-import { scipyStatistics } from '../support/fixtures';
+import { evenly } from '../helpers/arbitraries';
+import { scipyStatistics } from '../helpers/fixtures';
 
 describe('the power to find a ratio', () => {
   test.each(scipyStatistics().powers)(

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { largerForLb, ratioOf, type PairedFigure, type SeedPairs } from '../../src/verdict/ratio';
-import { evenly } from '../support/arbitraries';
+import { evenly } from '../helpers/arbitraries';
 
 /** Close enough together for every verdict to be common. */
 const positive = evenly(-1, 1).map(Math.exp);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { evenAlphas, rise } from '../../src/landscape/curve';
-import { randomStream, type RandomStream } from '../../src/random';
+import { randomStream, type RandomStream } from '../../src/support/random';
 import { heldAgainstControl } from '../../src/verdict/control';
 import { criticalT } from '../../src/verdict/interval';
 import { powerToFind } from '../../src/verdict/power';

@@ -1,6 +1,6 @@
 import { ENGINES, openEngine } from '../engine';
 import type { Engine, EngineName } from '../engine/engine';
-import { UserError } from '../errors';
+import { UserError } from '../support/errors';
 import { chooseEngine, probing, type Choice } from './choose';
 import { inThisThread, type Compute } from './compute';
 import { inWorkers } from './workers';

@@ -1,5 +1,5 @@
 import { openEngine } from '../engine';
-import { messageOf } from '../errors';
+import { messageOf } from '../support/errors';
 import { computeOn } from '.';
 import type { ProbeMessage, ProbeTask } from './probe';
 import { measureRates } from './rates';

@@ -1,12 +1,12 @@
 import { CIFAR10 } from '../data/cifar10';
 import { imageBytes, type Dataset } from '../data/dataset';
-import { Interrupted } from '../errors';
+import { Interrupted } from '../support/errors';
 import { initialWeights } from '../model/architecture';
 import { SIMPLE_VGG } from '../model/networks';
-import { randomStream } from '../random';
+import { randomStream } from '../support/random';
 import type { TrainingConfig } from '../training/train';
 import type { Compute } from './compute';
-import { settled } from './settled';
+import { settled } from '../support/settled';
 
 /** How fast SimpleVGG is here, in images a second, all threads together. */
 export interface Rates {

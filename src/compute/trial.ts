@@ -2,7 +2,7 @@ import { sliceBatch } from '../data/batches';
 import { CIFAR10 } from '../data/cifar10';
 import { imageBytes, type Dataset } from '../data/dataset';
 import type { Engine } from '../engine/engine';
-import { UserError } from '../errors';
+import { UserError } from '../support/errors';
 import { formulaWeights, hashed } from '../model/formula';
 import { simpleVgg } from '../model/networks';
 import { trainableNetwork } from '../model/trainable';

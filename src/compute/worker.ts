@@ -1,7 +1,7 @@
 import { worker, workerEmit } from 'workerpool';
 import { openEngine } from '../engine';
 import type { Engine } from '../engine/engine';
-import { Interrupted } from '../errors';
+import { Interrupted } from '../support/errors';
 import { evaluateImages, type EvaluationOptions, type ImageResults } from '../training/evaluate';
 import { lossGradient, type LossGradient } from '../training/gradient';
 import { hessianProduct, type HessianProduct } from '../training/hessian';

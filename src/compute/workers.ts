@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { pool, type Pool } from 'workerpool';
 import { imagesBetween, type Dataset } from '../data/dataset';
 import type { EngineInfo } from '../engine/engine';
-import { Interrupted, messageOf, UserError } from '../errors';
+import { Interrupted, messageOf, UserError } from '../support/errors';
 import { EVALUATION_BATCH, type EvaluationOptions, type ImageResults } from '../training/evaluate';
 import type { LossGradient } from '../training/gradient';
 import type { HessianProduct } from '../training/hessian';
@@ -10,7 +10,7 @@ import { withoutLoneImage, withStatistics } from '../training/statistics';
 import { Diverged, type TrainingResult } from '../training/train';
 import { weightedSum, type Weights } from '../model/weights';
 import type { Compute } from './compute';
-import { settled } from './settled';
+import { settled } from '../support/settled';
 import type {
   EvaluationTask,
   GradientTask,

@@ -1,4 +1,4 @@
-import type { RandomStream } from '../random';
+import type { RandomStream } from '../support/random';
 import { imageBytes, imagesBetween, type Dataset, type ImageKind } from './dataset';
 
 /** Images and labels of one step. */

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PNG } from 'pngjs';
-import { writeAtomically } from '../atomic-file';
-import { messageOf, UserError } from '../errors';
-import { sha256 } from '../sha256';
+import { writeAtomically } from '../support/atomic-file';
+import { messageOf, UserError } from '../support/errors';
+import { sha256 } from '../support/sha256';
 import { datasetOf, imageBytes, type Dataset, type ImageKind, type Split } from './dataset';
 
 /** What CIFAR-10's images are like; the channels are red, green and blue. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf, UserError } from '../errors';
+import { messageOf, UserError } from '../support/errors';
 import { datasetOf, imageBytes, type Dataset, type ImageKind, type Split } from './dataset';
 
 const CIFAR100: ImageKind = {

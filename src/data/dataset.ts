@@ -1,5 +1,5 @@
-import { UserError } from '../errors';
-import { sha256 } from '../sha256';
+import { UserError } from '../support/errors';
+import { sha256 } from '../support/sha256';
 
 /** What the images of a data set are like; they are square. */
 export interface ImageKind {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { messageOf, UserError } from '../errors';
-import { sha256 } from '../sha256';
+import { messageOf, UserError } from '../support/errors';
+import { sha256 } from '../support/sha256';
 import { datasetOf, type Dataset, type ImageKind, type Split } from './dataset';
 
 const MNIST: ImageKind = { side: 28, channels: 1, classes: 10, mean: [0.1307], deviation: [0.3081] };

@@ -1,7 +1,7 @@
 import type { Compute } from '../compute/compute';
 import type { Dataset, Split } from '../data/dataset';
 import type { Architecture } from '../model/architecture';
-import type { Progress } from '../progress';
+import type { Progress } from '../support/progress';
 import type { RunFolder } from './run-folder';
 import type { Settings } from './settings';
 

@@ -1,6 +1,6 @@
 import type { Rates } from '../compute/rates';
 import { splitCount } from '../data/cifar10';
-import { duration, imagesPerSecond } from '../progress';
+import { duration, imagesPerSecond } from '../support/progress';
 import { REGIMES } from '../training/regime';
 import { findCurve, imagesToEvaluate, ownCurves } from './curves';
 import { imagesToTrain, regimeTraining } from './minimizers';

@@ -1,4 +1,4 @@
-import { settled } from '../compute/settled';
+import { settled } from '../support/settled';
 import type { Weights } from '../model/weights';
 import type { Report } from '../report/report';
 import type { Regime } from '../training/regime';

@@ -3,7 +3,7 @@ import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, wri
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { UserError } from '../errors';
+import { UserError } from '../support/errors';
 
 // Our own: proper-lockfile would refuse a folder for its stale time after a crash, and names nobody.
 

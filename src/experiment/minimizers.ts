@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { OutOfDeviceMemory, UserError } from '../errors';
+import { OutOfDeviceMemory, UserError } from '../support/errors';
 import { distanceBetween } from '../landscape/distance';
-import { exhausted } from '../memory';
+import { exhausted } from '../support/memory';
 import { initialWeights, type Architecture } from '../model/architecture';
 import { readWeights, writeWeights } from '../model/safetensors';
 import type { Weights } from '../model/weights';
-import { randomStream } from '../random';
-import { sha256 } from '../sha256';
+import { randomStream } from '../support/random';
+import { sha256 } from '../support/sha256';
 import { summarize } from '../training/evaluate';
 import type { Regime } from '../training/regime';
 import type { TrainingConfig, TrainingState } from '../training/train';

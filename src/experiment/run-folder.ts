@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { SPLITS } from '../data/dataset';
-import { UserError } from '../errors';
+import { UserError } from '../support/errors';
 import { NORMALIZATIONS } from '../landscape/directions';
 import { environmentSchema, pairedTestSchema } from '../report/report';
 import { anyNumber, epochRecordSchema, evaluationSchema } from '../training/checkpoint';

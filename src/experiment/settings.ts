@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { UserError } from '../errors';
+import { UserError } from '../support/errors';
 import { evenAlphas } from '../landscape/curve';
 import { NORMALIZATIONS } from '../landscape/directions';
 import { squareRootScaled } from '../training/schedule';

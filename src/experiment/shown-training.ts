@@ -1,5 +1,5 @@
 import type { Weights } from '../model/weights';
-import { duration } from '../progress';
+import { duration } from '../support/progress';
 import type { Evaluation } from '../training/evaluate';
 import type { TrainingConfig, TrainingResult, TrainingState } from '../training/train';
 import type { ExperimentContext } from './context';

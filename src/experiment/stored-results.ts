@@ -1,5 +1,5 @@
 import type { Split } from '../data/dataset';
-import { UserError } from '../errors';
+import { UserError } from '../support/errors';
 import { rise } from '../landscape/curve';
 import { fitQuadratic } from '../landscape/shape';
 import type { CurveReport, RunReport } from '../report/report';

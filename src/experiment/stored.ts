@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { writeAtomically } from '../atomic-file';
-import { readChecked, removeChecked, writeChecked } from '../checked-file';
-import { messageOf, UserError } from '../errors';
+import { writeAtomically } from '../support/atomic-file';
+import { readChecked, removeChecked, writeChecked } from '../support/checked-file';
+import { messageOf, UserError } from '../support/errors';
 import type { EnvironmentReport } from '../report/report';
 import { decodeCheckpoint, encodeCheckpoint } from '../training/checkpoint';
 import type { TrainingState } from '../training/train';

@@ -6,7 +6,7 @@ import {
   type TensorSpec,
 } from '../model/architecture';
 import { sizeOf, tensorNamed, type HostTensor, type Weights } from '../model/weights';
-import { randomStream } from '../random';
+import { randomStream } from '../support/random';
 
 /** How a direction is scaled to the weights that it perturbs; `normalizeDirection` says what each does. */
 export const NORMALIZATIONS = ['filter', 'layer', 'reference', 'none'] as const;

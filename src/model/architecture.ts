@@ -1,5 +1,5 @@
 import type { PoolWindow } from '../engine/engine';
-import type { RandomStream } from '../random';
+import type { RandomStream } from '../support/random';
 import { sizeOf, type HostTensor, type Weights } from './weights';
 
 /**

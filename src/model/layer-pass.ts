@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import type { Kernels } from '../engine/engine';
-import type { RandomStream } from '../random';
+import type { RandomStream } from '../support/random';
 import { BATCH_NORM_EPSILON, type Layer } from './architecture';
 
 /** What a layer's pass works with. */

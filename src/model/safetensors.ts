@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { writeAtomically } from '../atomic-file';
-import { messageOf, UserError } from '../errors';
-import { sha256 } from '../sha256';
+import { writeAtomically } from '../support/atomic-file';
+import { messageOf, UserError } from '../support/errors';
+import { sha256 } from '../support/sha256';
 import { tensorSpecs, type Architecture } from './architecture';
 import { sizeOf, type HostTensor, type Weights } from './weights';
 

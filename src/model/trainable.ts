@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 import type { Engine, Variable } from '../engine/engine';
-import type { RandomStream } from '../random';
+import type { RandomStream } from '../support/random';
 import { BATCH_NORM_MOMENTUM, isTrainable, tensorSpecs, type Architecture } from './architecture';
 import { layerPass, type Gradients, type LayerPass, type PassContext } from './layer-pass';
 import { layouts } from './layout';

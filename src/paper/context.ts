@@ -3,7 +3,7 @@ import type { Dataset, Split } from '../data/dataset';
 import type { DatasetName } from '../data/load';
 import type { Architecture } from '../model/architecture';
 import type { PaperNetwork } from '../model/networks';
-import type { Progress } from '../progress';
+import type { Progress } from '../support/progress';
 import type { PaperFolder } from './folder';
 import type { PaperSettings } from './settings';
 

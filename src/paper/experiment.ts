@@ -1,5 +1,5 @@
 import type { Compute } from '../compute/compute';
-import { settled } from '../compute/settled';
+import { settled } from '../support/settled';
 import { firstImages, type Dataset, type Split } from '../data/dataset';
 import { imagesOfPoint, parametricPlot, PATHS } from '../landscape/parametric';
 import type { PaperNetwork } from '../model/networks';

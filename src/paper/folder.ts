@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { UserError } from '../errors';
+import { UserError } from '../support/errors';
 import { finishedRunSchema, type RunFolder } from '../experiment/run-folder';
 import {
   ANEW,

@@ -1,7 +1,7 @@
 import { firstImages, type Dataset } from '../data/dataset';
 import { parameterCount } from '../model/architecture';
 import type { PaperNetwork } from '../model/networks';
-import { randomStream } from '../random';
+import { randomStream } from '../support/random';
 import { keskarSharpness } from '../sharpness/keskar';
 import { lossObjective } from '../sharpness/objective';
 import { fullSpace, randomSubspace, type Subspace } from '../sharpness/subspace';

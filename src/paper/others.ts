@@ -3,7 +3,7 @@ import { findMinimizer } from '../experiment/minimizers';
 import { initialWeights, type Architecture } from '../model/architecture';
 import type { PaperNetwork } from '../model/networks';
 import type { Weights } from '../model/weights';
-import { randomStream } from '../random';
+import { randomStream } from '../support/random';
 import { measureGradientNoise } from '../sharpness/gradient-noise';
 import { hessianOperator, hessianTrace, topEigenvalue } from '../sharpness/hessian';
 import { ascentSharpness } from '../sharpness/sam';

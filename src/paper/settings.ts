@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { UserError } from '../errors';
+import { UserError } from '../support/errors';
 import { flagOf } from '../experiment/settings';
 import type { DatasetName } from '../data/load';
 import { PLOT_ALPHAS, PLOT_STATISTICS } from '../landscape/parametric';

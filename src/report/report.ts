@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { UserError } from '../errors';
+import { UserError } from '../support/errors';
 import { SPLITS } from '../data/dataset';
 import { anyNumber, epochRecordSchema, evaluationSchema } from '../training/checkpoint';
 import { REGIMES } from '../training/regime';

@@ -1,12 +1,12 @@
 import type { Compute } from '../compute/compute';
-import { settled } from '../compute/settled';
+import { settled } from '../support/settled';
 import { gatherBatch } from '../data/batches';
 import type { Dataset } from '../data/dataset';
-import { UserError } from '../errors';
+import { UserError } from '../support/errors';
 import type { Architecture } from '../model/architecture';
 import { toVector } from '../model/vector';
 import type { Weights } from '../model/weights';
-import { permutation, type RandomStream } from '../random';
+import { permutation, type RandomStream } from '../support/random';
 import type { GradientOptions } from '../training/gradient';
 import { jackknifeError, type Estimate } from './estimate';
 

@@ -3,7 +3,7 @@ import type { Dataset } from '../data/dataset';
 import { parameterCount, type Architecture } from '../model/architecture';
 import { fromVector, toVector } from '../model/vector';
 import type { Weights } from '../model/weights';
-import type { RandomStream } from '../random';
+import type { RandomStream } from '../support/random';
 import type { HessianOptions } from '../training/hessian';
 import { symmetricEigen } from './eigen';
 import { meanOf } from './estimate';

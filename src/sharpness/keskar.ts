@@ -1,5 +1,5 @@
 import { minimizeInBox } from '../optimize/lbfgsb';
-import type { RandomStream } from '../random';
+import type { RandomStream } from '../support/random';
 import { meanOf } from './estimate';
 import type { BatchedLoss, Objective } from './objective';
 import type { Subspace } from './subspace';

@@ -1,4 +1,4 @@
-import type { RandomStream } from '../random';
+import type { RandomStream } from '../support/random';
 
 /**
  * The points x + Az that sharpness is looked for in: A maps a vector z of p numbers to all n parameters (Keskar et al.

@@ -1,4 +1,4 @@
-import { sha256 } from '../sha256';
+import { sha256 } from '../support/sha256';
 
 /** What JSON can hold. A member that is undefined is none, as JSON.stringify has it. */
 export type Json =

@@ -5,7 +5,7 @@ import { computeSharpnessCurve, rise } from '../landscape/curve';
 import { normalizeDirection, randomDirection } from '../landscape/directions';
 import { parameterCount, type Architecture } from '../model/architecture';
 import type { Weights } from '../model/weights';
-import { randomStream } from '../random';
+import { randomStream } from '../support/random';
 import { meanOf } from '../sharpness/estimate';
 import { measureGradientNoise } from '../sharpness/gradient-noise';
 import { hessianOperator, hessianTrace, topEigenvalue } from '../sharpness/hessian';

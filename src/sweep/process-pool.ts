@@ -1,5 +1,5 @@
-import { settled } from '../compute/settled';
-import { messageOf } from '../errors';
+import { settled } from '../support/settled';
+import { messageOf } from '../support/errors';
 import type { Job } from './job';
 import { JobFailed, WorkerDied, type WorkerProcess } from './worker-process';
 

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { Queue, type RedisOptions } from 'bullmq';
 import { Redis } from 'ioredis';
-import { messageOf, UserError } from '../errors';
+import { messageOf, UserError } from '../support/errors';
 import { contentId } from './canonical';
 import { trainingId, trainingLabel, type Job, type SweepEngine } from './job';
 import { onceAnOutage } from './outages';

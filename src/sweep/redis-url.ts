@@ -1,4 +1,4 @@
-import { UserError } from '../errors';
+import { UserError } from '../support/errors';
 
 /** Behind the first /, ? or # there is no name and no password any more: an @ there is of one that has such a sign. */
 const SIGN_IN_PASSWORD = /^rediss?:\/\/[^/?#]*[/?#].*@/s;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { UserError } from '../errors';
+import { UserError } from '../support/errors';
 import { environmentSchema } from '../report/report';
 import { anyNumber, epochRecordSchema, evaluationSchema } from '../training/checkpoint';
 import { measureId, trainingId, trainingSchema, type Job, type SweepTraining } from './job';

@@ -6,7 +6,7 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { messageOf, UserError } from '../errors';
+import { messageOf, UserError } from '../support/errors';
 import type { ResultStore } from './store';
 
 /**

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { ifThere, readChecked, removeChecked, writeChecked } from '../checked-file';
-import { UserError } from '../errors';
+import { ifThere, readChecked, removeChecked, writeChecked } from '../support/checked-file';
+import { UserError } from '../support/errors';
 import { guarded } from '../experiment/stored';
 import type * as S3 from './s3-store';
 

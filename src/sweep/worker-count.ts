@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { writeAtomically } from '../atomic-file';
+import { writeAtomically } from '../support/atomic-file';
 import type { Rates } from '../compute/rates';
-import { settled } from '../compute/settled';
+import { settled } from '../support/settled';
 import type { EngineInfo } from '../engine/engine';
-import { Interrupted, messageOf } from '../errors';
+import { Interrupted, messageOf } from '../support/errors';
 import type { WorkerProcess } from './worker-process';
 
 const countSchema = z.object({

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import type { Rates } from '../compute/rates';
 import type { EngineInfo } from '../engine/engine';
-import { Interrupted, UserError } from '../errors';
+import { Interrupted, UserError } from '../support/errors';
 import type { FromWorker, ToWorker, WorkerSetting } from './worker-messages';
 
 /** A worker process that ended by itself, or was ended, before what it was asked for was done. */

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { UnrecoverableError, WaitingError, Worker, type Job as QueuedJob } from 'bullmq';
-import { Interrupted } from '../errors';
+import { Interrupted } from '../support/errors';
 import type { SweepEngine } from './job';
 import { jobSchema, trainingId, trainingLabel, type Job } from './job';
 import { connectionTo, queueName, troubleWith } from './queue';

@@ -1,6 +1,6 @@
 import { isMap, isNode, isPair, isScalar, LineCounter, parseDocument, type Document, type Node } from 'yaml';
 import type { z } from 'zod';
-import { UserError } from '../errors';
+import { UserError } from '../support/errors';
 
 type Path = readonly PropertyKey[];
 

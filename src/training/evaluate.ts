@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { sliceBatch } from '../data/batches';
 import type { Dataset } from '../data/dataset';
@@ -7,6 +6,7 @@ import type { Engine } from '../engine/engine';
 import type { Architecture } from '../model/architecture';
 import { evaluator } from '../model/evaluator';
 import type { Weights } from '../model/weights';
+import { nextTurn } from '../support/next-turn';
 
 /** How a network does on a data set in evaluation mode. */
 export interface Evaluation {
@@ -67,7 +67,7 @@ export async function evaluateImages(
       correct.set(results.correct, from);
       onImages?.(batch.size);
       // Lets signals and the progress display have their turn.
-      await setImmediate();
+      await nextTurn();
       signal?.throwIfAborted();
     }
   } finally {

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs';
 import { sliceBatch } from '../data/batches';
@@ -9,6 +8,7 @@ import type { Architecture } from '../model/architecture';
 import { foldedArchitecture, foldedWeights, unfoldedGradient } from '../model/folding';
 import { trainableNetwork } from '../model/trainable';
 import type { HostTensor, Weights } from '../model/weights';
+import { nextTurn } from '../support/next-turn';
 import type { EvaluationOptions } from './evaluate';
 
 /**
@@ -117,7 +117,7 @@ export async function meanOverBatches(
       }
       onImages?.(batch.size);
       // Lets signals and the progress display have their turn.
-      await setImmediate();
+      await nextTurn();
       signal?.throwIfAborted();
     }
   } catch (error) {

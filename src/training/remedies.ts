@@ -5,7 +5,7 @@ import type { ImageKind } from '../data/dataset';
 import { standardize } from '../data/standardize';
 import type { Engine } from '../engine/engine';
 import type { TrainableNetwork } from '../model/trainable';
-import type { RandomStream } from '../random';
+import type { RandomStream } from '../support/random';
 
 /**
  * Conservative training (Li et al. 2014, "Efficient mini-batch training for stochastic optimization"; Keskar et al.

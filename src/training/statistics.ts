@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { sliceBatch } from '../data/batches';
 import { imagesBetween, type Dataset } from '../data/dataset';
 import { standardize } from '../data/standardize';
@@ -6,6 +5,7 @@ import type { Engine } from '../engine/engine';
 import { isTrainable, tensorSpecs, type Architecture } from '../model/architecture';
 import { trainableNetwork } from '../model/trainable';
 import type { HostTensor, Weights } from '../model/weights';
+import { nextTurn } from '../support/next-turn';
 import type { EvaluationOptions } from './evaluate';
 
 /** Images a pass where trainings of all batch sizes are to have their statistics alike. */
@@ -50,7 +50,7 @@ export async function observedStatistics(
       network.observe(standardize(engine, batch), batch.size / (from + batch.size));
       onImages?.(batch.size);
       // Lets signals and the progress display have their turn.
-      await setImmediate();
+      await nextTurn();
       signal?.throwIfAborted();
     }
     const statistics = new Map<string, HostTensor>();

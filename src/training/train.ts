@@ -1,14 +1,14 @@
-import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { gatherBatch, inBatches, type Batch } from '../data/batches';
 import type { Dataset } from '../data/dataset';
 import { standardize } from '../data/standardize';
 import type { Engine } from '../engine/engine';
-import { Interrupted, UserError } from '../errors';
+import { Interrupted, UserError } from '../support/errors';
 import { initialWeights, type Architecture } from '../model/architecture';
 import { trainableNetwork, type TrainableNetwork } from '../model/trainable';
 import type { Weights } from '../model/weights';
-import { permutation, randomStream, type RandomStream } from '../random';
+import { permutation, randomStream, type RandomStream } from '../support/random';
+import { nextTurn } from '../support/next-turn';
 import { evaluate, type Evaluation } from './evaluate';
 import { optimizerFor, type Optimizer, type OptimizerConfig } from './optimizer';
 import {
@@ -203,7 +203,7 @@ export async function trainRegime(
       lossSum += loss * batch.size;
       progress.onStep?.({ epoch, loss, images: batch.size });
       // Lets signals and the progress display have their turn.
-      await setImmediate();
+      await nextTurn();
       signal?.throwIfAborted();
     }
   }

@@ -1,4 +1,4 @@
-import { permutation, randomStream } from '../random';
+import { permutation, randomStream } from '../support/random';
 import {
   bestKnot,
   fitBrokenStick,

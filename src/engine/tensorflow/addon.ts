@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { access, lstat, mkdir, readdir, readFile, readlink, rename, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { UserError } from '../../errors';
+import { UserError } from '../../support/errors';
 import { runProgram } from './run-program';
 
 /** The parts of a TensorFlow folder that the addon is compiled from and runs on. */

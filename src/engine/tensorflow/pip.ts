@@ -4,7 +4,7 @@ import { stat, writeFile } from 'node:fs/promises';
 import { devNull } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { UserError } from '../../errors';
+import { UserError } from '../../support/errors';
 import type { Wheel } from './pins';
 import { runProgram, type Outcome } from './run-program';
 

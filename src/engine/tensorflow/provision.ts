@@ -3,7 +3,7 @@ import { access, mkdir, mkdtemp, readdir, rename, rm, statfs } from 'node:fs/pro
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lock } from 'proper-lockfile';
-import { messageOf, UserError } from '../../errors';
+import { messageOf, UserError } from '../../support/errors';
 import {
   addonPath,
   binaryPath,

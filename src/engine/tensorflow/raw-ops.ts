@@ -1,6 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs';
 import type * as TfNode from '@tensorflow/tfjs-node-gpu';
-import { messageOf, OutOfDeviceMemory } from '../../errors';
+import { messageOf, OutOfDeviceMemory } from '../../support/errors';
 
 /** The part of tfjs-node's native addon that runs TensorFlow operations by name. */
 interface Binding {

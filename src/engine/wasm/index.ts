@@ -1,7 +1,7 @@
 import { availableParallelism, cpus } from 'node:os';
 import * as tf from '@tensorflow/tfjs';
 import { version_wasm as version } from '@tensorflow/tfjs-backend-wasm';
-import { UserError } from '../../errors';
+import { UserError } from '../../support/errors';
 import type { Engine } from '../engine';
 import { wasmHeap } from './heap';
 import { wasmKernels } from './kernels';

@@ -1,4 +1,4 @@
-import { messageOf, UserError } from '../../errors';
+import { messageOf, UserError } from '../../support/errors';
 
 /** Set to 1, an adapter that is no hardware is taken too. */
 const SOFTWARE_VARIABLE = 'SHARP_MINIMA_WEBGPU_SOFTWARE';

@@ -1,6 +1,6 @@
 import { util, type BackendValues } from '@tensorflow/tfjs';
 import { WebGPUBackend, webgpu_util } from '@tensorflow/tfjs-backend-webgpu';
-import { messageOf, OutOfDeviceMemory, UserError } from '../../errors';
+import { messageOf, OutOfDeviceMemory, UserError } from '../../support/errors';
 
 const MEND = 'Take smaller batches, or another --engine.';
 

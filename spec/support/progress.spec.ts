@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
-import { duration, stderrProgress } from '../src/progress';
+import { duration, stderrProgress } from '../../src/support/progress';
 
 function shown(isTTY: boolean): { stream: NodeJS.WriteStream; text: () => string } {
   let text = '';

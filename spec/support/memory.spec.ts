@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { UserError } from '../src/errors';
-import { demandMemory, exhausted } from '../src/memory';
+import { UserError } from '../../src/support/errors';
+import { demandMemory, exhausted } from '../../src/support/memory';
 
 test('a batch that memory cannot hold is refused, naming the need and the preset that fits', () => {
   expect(() => demandMemory('tensorflow', 4096, 24e9)).not.toThrow();

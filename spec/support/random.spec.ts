@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { permutation, randomStream } from '../src/random';
-import { seeds } from './support/arbitraries';
+import { permutation, randomStream } from '../../src/support/random';
+import { seeds } from '../helpers/arbitraries';
 
 const draws = (count: number, draw: () => number) => Array.from({ length: count }, draw);
 

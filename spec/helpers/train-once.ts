@@ -2,7 +2,7 @@ import { encodeSafetensors } from '../../src/model/safetensors';
 import { SIMPLE_VGG } from '../../src/model/networks';
 import { computeSharpnessCurve } from '../../src/landscape/curve';
 import { normalizeDirection, randomDirection } from '../../src/landscape/directions';
-import { sha256 } from '../../src/sha256';
+import { sha256 } from '../../src/support/sha256';
 import { trainRegime, type TrainingConfig } from '../../src/training/train';
 import { inThisThread } from '../../src/compute/compute';
 import { specEngine } from './engine';

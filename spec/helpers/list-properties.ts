@@ -4,13 +4,13 @@ import ts from 'typescript';
 
 const SPEC = join(__dirname, '..');
 
-/** spec/properties.md as it ought to be: every property of every spec, in the words of its test. */
-export function propertiesMarkdown(): string {
+/** Every property of every spec, in the words of its test, as Markdown. */
+function propertiesMarkdown(): string {
   const files = readdirSync(SPEC, { recursive: true, encoding: 'utf8' })
     .filter((file) => /\.(spec|slow)\.ts$/.test(file))
     .sort();
   const sections = files.map((file) => `## ${file}\n\n${properties(join(SPEC, file)).join('\n')}`);
-  return `# Properties\n\nWhat the specs hold to be true, a line each (\`*.slow.ts\` by \`npm run test:slow\`). Made by \`npx ts-node spec/support/list-properties.ts > spec/properties.md\`.\n\n${sections.join('\n\n')}\n`;
+  return `# Properties\n\nWhat the specs hold to be true (\`*.slow.ts\` by \`npm run test:slow\`).\n\n${sections.join('\n\n')}\n`;
 }
 
 function properties(file: string): string[] {
@@ -33,4 +33,4 @@ function titleOf(call: ts.CallExpression, source: ts.SourceFile): { kind: string
   return { kind, text: first.text };
 }
 
-if (require.main === module) process.stdout.write(propertiesMarkdown());
+process.stdout.write(propertiesMarkdown());

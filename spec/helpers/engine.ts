@@ -1,4 +1,4 @@
-import { cacheFolder } from '../../src/cache-folder';
+import { cacheFolder } from '../../src/support/cache-folder';
 import { openEngine } from '../../src/engine';
 import type { Engine } from '../../src/engine/engine';
 import { availability, type Name } from './availability';

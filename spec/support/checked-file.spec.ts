@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { readChecked, removeChecked, writeChecked } from '../src/checked-file';
-import { UserError } from '../src/errors';
+import { readChecked, removeChecked, writeChecked } from '../../src/support/checked-file';
+import { UserError } from '../../src/support/errors';
 
 describe('a checked file', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sharp minima '));

@@ -1,8 +1,8 @@
-import { cacheFolder } from '../../src/cache-folder';
+import { cacheFolder } from '../../src/support/cache-folder';
 import { loadCifar10 } from '../../src/data/cifar10';
 import { prepareProcess } from '../../src/engine/tensorflow/prepare-process';
 import { provisionTensorflow, tensorflowBuild } from '../../src/engine/tensorflow/provision';
-import { messageOf } from '../../src/errors';
+import { messageOf } from '../../src/support/errors';
 import { announceAvailability } from './availability';
 import { playWebgpu, softwareEnvironment } from './webgpu';
 

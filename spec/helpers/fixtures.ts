@@ -8,7 +8,7 @@ import { SIMPLE_VGG } from '../../src/model/networks';
 import { formulaTensor, formulaWeights as weightsByFormula } from '../../src/model/formula';
 import { decodeSafetensors } from '../../src/model/safetensors';
 import type { HostTensor, Weights } from '../../src/model/weights';
-import { randomStream } from '../../src/random';
+import { randomStream } from '../../src/support/random';
 
 const FOLDER = join(__dirname, '../../fixtures');
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
-import { writeAtomically } from '../src/atomic-file';
+import { writeAtomically } from '../../src/support/atomic-file';
 
 const folder = mkdtempSync(join(tmpdir(), 'sharp minima '));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,4 +1,4 @@
-import type { EngineName } from './engine/engine';
+import type { EngineName } from '../engine/engine';
 import { UserError } from './errors';
 
 /** Engines whose tensors lie in main memory. */
