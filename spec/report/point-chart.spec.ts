@@ -72,7 +72,20 @@ describe('a chart of points', () => {
           }
         });
       }),
-      { numRuns: 10 },
+      {
+        numRuns: 10,
+        // Values that differ in the seventeenth digit alone.
+        examples: [
+          [
+            [
+              panelOf({
+                scale: 'linear',
+                points: XS.map((x, i) => ({ x, y: 0.01 + (i ? 1 : 2) * 2 ** -59, counts: true, name: '' })),
+              }),
+            ],
+          ],
+        ],
+      },
     );
   });
 

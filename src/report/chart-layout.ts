@@ -191,9 +191,12 @@ function most(start: number, values: readonly number[]): number {
   return values.reduce((a, b) => Math.max(a, b), start);
 }
 
+/** Values that differ by a smaller share than this cannot be told apart by ticks, whose sums round off. */
+const RESOLUTION = 1e-9;
+
 /** Whether a linear axis can tell its ends apart. */
 export function isWide(low: number, high: number): boolean {
-  return high - low > 1 / EXTREME;
+  return high - low > Math.max(1 / EXTREME, RESOLUTION * Math.max(Math.abs(low), Math.abs(high)));
 }
 
 /** Whether a value has a place on a linear axis. */
