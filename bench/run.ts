@@ -1,16 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Argument, Command, InvalidArgumentError } from 'commander';
-import { ENGINES } from '../src/engine';
-import type { EngineName } from '../src/engine/engine';
+import { ENGINE_NAMES, type EngineName } from '../src/engine/engine';
 import { drawGrowth } from './growth-picture';
 import { FULL, QUICK } from './growth-plan';
 import { growthTable, parseGrowth } from './growth-results';
 import { measureGrowth } from './growth';
 import { serve } from './serve';
-import { scaleRows, scaleTable } from './scale';
 import { sharpnessRates } from './sharpness';
 import { sideBySide, sideBySideTable } from './side-by-side';
-import { measureSweepCosts, sweepCostsSchema } from './sweep-costs';
+import { measureSweepCosts } from './sweep-costs';
 import { sweepTable } from './sweep-table';
 
 const progress = (line: string) => void process.stderr.write(`${line}\n`);
@@ -30,7 +28,7 @@ const program = new Command('bench')
 program
   .command('growth')
   .description('how cost grows with batch size, width, threads, images and alphas, on every engine')
-  .option('--engines <names>', 'which engines, such as tensorflow,wasm', engineNames, ENGINES)
+  .option('--engines <names>', 'which engines, such as tensorflow,wasm', engineNames, [...ENGINE_NAMES])
   .option('--json <file>', 'write the rows there too, after every point')
   .option('--quick', 'a few small points, to see whether all of it works')
   .action(
@@ -60,22 +58,13 @@ program
 
 program
   .command('sweep')
-  .description('what a sweep costs around its trainings (3 minutes)')
+  .description('what training jobs cost beside training (3 minutes)')
   .option('--engine <name>', 'which engine', 'tensorflow')
   .option('--json <file>', 'write the figures there too')
   .action(async ({ engine, json }: { engine: string; json?: string }) => {
     const costs = await measureSweepCosts(engineNames(engine)[0], progress);
     process.stdout.write(sweepTable(costs));
     if (json) writeJson(json, costs);
-  });
-
-program
-  .command('scale')
-  .description('simulates 10,000 runs on 500 GPUs')
-  .argument('<file>', "what sweep's --json wrote")
-  .action((file: string) => {
-    const costs = sweepCostsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
-    process.stdout.write(scaleTable(scaleRows(costs)));
   });
 
 program
@@ -93,13 +82,13 @@ program
 // What the benchmark starts for itself, a process for each side.
 program
   .command('serve', { hidden: true })
-  .addArgument(new Argument('<engine>').choices(ENGINES))
+  .addArgument(new Argument('<engine>').choices(ENGINE_NAMES))
   .action(serve);
 
 function engineNames(text: string): EngineName[] {
   return text.split(',').map((name) => {
-    const known = ENGINES.find((engine) => engine === name);
-    if (!known) throw new InvalidArgumentError(`There are ${ENGINES.join(', ')}.`);
+    const known = ENGINE_NAMES.find((engine) => engine === name);
+    if (!known) throw new InvalidArgumentError(`There are ${ENGINE_NAMES.join(', ')}.`);
     return known;
   });
 }

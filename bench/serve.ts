@@ -92,9 +92,8 @@ async function trainingSteps(
     schedule: 'cosine',
     optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 0 },
     augment: false,
-    testEvery: 1,
   };
-  const data = { train: firstImages(train, steps * batch), test: firstImages(train, 1) };
+  const data = { train: firstImages(train, steps * batch) };
   const trainings = await settled(
     Array.from({ length: compute.info.workers }, async () =>
       (await stepSeconds(compute, architecture, data, config)).slice(steps > 1 ? 1 : 0),

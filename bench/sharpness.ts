@@ -7,7 +7,7 @@ import { openEngine } from '../src/engine';
 import type { EngineName } from '../src/engine/engine';
 import { initialWeights, parameterCount } from '../src/model/architecture';
 import { paperNetwork } from '../src/model/networks';
-import { largeBatchOf, paperSettingsOf, paperTrainingConfig } from '../src/paper/settings';
+import { largeBatchOf, paperSettingsOf } from '../src/studies/paper/settings';
 import { randomStream } from '../src/support/random';
 import { keskarSharpness } from '../src/sharpness/keskar';
 import { lossObjective } from '../src/sharpness/objective';
@@ -69,9 +69,15 @@ export async function sharpnessRates(name: EngineName): Promise<Row[]> {
 
 /** Images a second of training steps, the first left out. */
 async function trainingRate(compute: Compute, train: Dataset): Promise<number> {
-  const data = { train: firstImages(train, TRAINING_STEPS * BATCH), test: firstImages(train, 1) };
-  const config = { ...paperTrainingConfig(SETTINGS, 'C1', 'LB'), epochs: 1 };
-  const seconds = await stepSeconds(compute, C1, data, config);
+  const data = { train: firstImages(train, TRAINING_STEPS * BATCH) };
+  const seconds = await stepSeconds(compute, C1, data, {
+    batchSize: BATCH,
+    epochs: 1,
+    learningRate: SETTINGS.learningRate,
+    schedule: 'constant',
+    optimizer: { kind: 'adam', weightDecay: 0 },
+    augment: false,
+  });
   return BATCH / median(seconds.slice(1));
 }
 

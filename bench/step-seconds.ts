@@ -1,13 +1,12 @@
 import type { Compute } from '../src/compute/compute';
-import type { Dataset, Split } from '../src/data/dataset';
 import type { Architecture } from '../src/model/architecture';
-import type { TrainingConfig } from '../src/training/train';
+import type { TrainingConfig, TrainingData } from '../src/training/train';
 
 /** Seconds of each step of a training; the first makes things ready too. */
 export async function stepSeconds(
   compute: Compute,
   architecture: Architecture,
-  data: Readonly<Record<Split, Dataset>>,
+  data: TrainingData,
   config: TrainingConfig,
 ): Promise<number[]> {
   const seconds: number[] = [];

@@ -1,56 +1,56 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { z } from 'zod';
-import { cacheFolder } from '../src/support/cache-folder';
 import { computeOn } from '../src/compute';
-import { firstImages } from '../src/data/dataset';
+import type { Compute } from '../src/compute/compute';
+import { firstImages, type Dataset } from '../src/data/dataset';
 import { openEngine } from '../src/engine';
-import type { EngineInfo, EngineName } from '../src/engine/engine';
-import { settingsOf } from '../src/experiment/settings';
+import type { EngineName } from '../src/engine/engine';
+import { dataSource } from '../src/executors/datasets';
+import { folderStore } from '../src/executors/folder-store';
+import { isHolder, leaseTaker } from '../src/executors/lease';
+import { openQueue } from '../src/executors/queue';
+import { serveQueue } from '../src/executors/serve';
+import { startWorker } from '../src/executors/worker-process';
+import { jobId, jobLabel, type TrainingJob } from '../src/jobs/job';
+import { KEYS } from '../src/jobs/result';
+import { networkContent, trainingConfigOf, trainingId, type Training } from '../src/jobs/training';
+import { SIMPLE_VGG } from '../src/model/networks';
 import { encodeSafetensors } from '../src/model/safetensors';
-import { loadSweepData } from '../src/sweep/data';
-import { trainingConfigOf, type Job } from '../src/sweep/job';
-import { architectureOf } from '../src/sweep/networks';
-import { expandPlan, planSchema, type SweepSetting } from '../src/sweep/plan';
-import { giveOut, openQueue } from '../src/sweep/queue';
-import { KEYS } from '../src/sweep/results';
-import { folderStore, type ResultStore } from '../src/sweep/store';
-import { serveQueue } from '../src/sweep/worker';
-import { startWorker, type WorkerProcess } from '../src/sweep/worker-process';
+import { settingsOf } from '../src/studies/comparison/settings';
+import { cacheFolder } from '../src/support/cache-folder';
 import { encodeCheckpoint } from '../src/training/checkpoint';
 import type { TrainingState } from '../src/training/train';
 import { redisMissing, startRedis } from '../spec/helpers/redis-server';
 import { median } from './statistics';
 
-/** What a sweep does around trainings of SimpleVGG, with a store in a folder. Medians, in seconds unless told. */
-export const sweepCostsSchema = z.object({
-  engine: z.string(),
-  /** Of the preset `quick`, SB's: its images over the rate of training, with nothing beside it. */
-  trainingSeconds: z.number(),
-  epochs: z.number(),
+/** What training jobs of SimpleVGG cost beside training, with a store in a folder. Medians, in seconds unless stated. */
+export interface SweepCosts {
+  readonly engine: string;
+  /** Of the preset `quick`, SB's: its images over the rate of training. */
+  readonly trainingSeconds: number;
+  readonly epochs: number;
   /** Until a worker process is ready, once for all of its jobs. */
-  startUpSeconds: z.number(),
-  /** A job to a worker process and back, where nothing is left of it to do. */
-  handOverSeconds: z.number(),
+  readonly startUpSeconds: number;
+  /** A job that is done already, to a worker process and back. */
+  readonly handOverSeconds: number;
   /** To encode and write a checkpoint. */
-  checkpointSeconds: z.number(),
-  checkpointBytes: z.number(),
-  /** To encode and write weights and a result, and to remove the checkpoint. */
-  resultSeconds: z.number(),
-  resultBytes: z.number(),
-  /** For a job to be given out, taken and completed, where nothing is left to do; null where there is no Redis. */
-  queueSeconds: z.number().nullable(),
-  queueMissing: z.string().optional(),
-  /** Of Redis's memory, for a job that waits. */
-  queueBytes: z.number().nullable(),
-});
-export type SweepCosts = z.infer<typeof sweepCostsSchema>;
+  readonly checkpointSeconds: number;
+  readonly checkpointBytes: number;
+  /** To take and release a lease, to encode and write weights and a result, and to remove the checkpoint. */
+  readonly resultSeconds: number;
+  readonly resultBytes: number;
+  /** For a job to be queued, taken and completed, where nothing is left to do; null where there is no Redis. */
+  readonly queueSeconds: number | null;
+  readonly queueMissing?: string;
+  /** Redis memory of a job that waits. */
+  readonly queueBytes: number | null;
+}
 
-const TURNS = 15;
-/** Through the queue. */
-const MANY_JOBS = 10_000;
+const REPETITIONS = 15;
+const QUEUED_JOBS = 10_000;
 
 export async function measureSweepCosts(
   name: EngineName,
@@ -58,130 +58,133 @@ export async function measureSweepCosts(
 ): Promise<SweepCosts> {
   const folder = mkdtempSync(join(tmpdir(), 'sharp-minima-bench-'));
   try {
-    const store = folderStore(join(folder, 'store'));
+    const cache = cacheFolder();
+    const location = join(folder, 'store');
+    const store = folderStore(location);
     const { smallBatch, smallEpochs, trainSize } = settingsOf('quick', 0, {});
-    const data = loadSweepData('cifar10', { cache: cacheFolder() });
-    const engine = await openEngine(name, cacheFolder());
-    const compute = computeOn(engine, cacheFolder());
+    const { train: images, sha256 } = dataSource({ cache }).named('cifar10');
+    const compute = computeOn(await openEngine(name, cache), cache);
     const { version } = compute.info;
-    const jobs = jobsOf(MANY_JOBS, { engine: { name, version }, data: { cifar10: data.sha256 } });
-    const [job] = jobs;
+    const training: Training = {
+      network: networkContent(SIMPLE_VGG),
+      data: { ...sha256, images: 64 },
+      engine: { name, version },
+      batchSize: 16,
+      seed: 0,
+      optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 0 },
+      learningRate: 0.01,
+      stopAfter: { epochs: 1 },
+    };
+    const id = trainingId(training);
 
-    progress('the rate of training, and where it stands behind an epoch');
-    const { state, trainingRate } = await trained(job);
+    progress('the rate of training, and the state after an epoch');
+    const { state, rate } = await trained(compute, training, images, smallBatch);
+    await compute.close();
 
     progress('checkpoints and results in a folder');
     const checkpoint = encodeCheckpoint(state);
     const checkpointSeconds = await medianSeconds(() =>
-      store.write(KEYS.checkpoint(job.training), encodeCheckpoint(state)),
+      store.write(KEYS.checkpoint(id), encodeCheckpoint(state)),
     );
     const weights = encodeSafetensors(state.weights);
+    const result = Buffer.from(JSON.stringify({ training, history: state.history }));
+    const leases = leaseTaker(store);
     const resultSeconds = await medianSeconds(async () => {
-      await store.write(KEYS.weights(job.training), encodeSafetensors(state.weights));
-      await store.list(KEYS.resultsOf(job.training));
-      await store.write(`${KEYS.resultsOf(job.training)}bench`, Buffer.from(JSON.stringify(state.history)));
-      await store.remove(KEYS.checkpoint(job.training));
+      const lease = await leases.take(KEYS.leases(id));
+      if (isHolder(lease)) throw new Error('The lease is held.');
+      await store.write(KEYS.weights(id, 'end'), encodeSafetensors(state.weights));
+      await store.write(KEYS.training(id), result);
+      await store.remove(KEYS.checkpoint(id));
+      await lease.release(true);
     });
-    await compute.close();
+    await store.remove(KEYS.training(id));
 
     progress('worker processes');
-    const places = { engine: name, cache: cacheFolder(), store: join(folder, 'store') };
     const begun = performance.now();
-    const worker = await startWorker(places, progress);
+    const worker = await startWorker(
+      { engine: name, cache, store: location, skipped: [] },
+      undefined,
+      progress,
+    );
     const startUpSeconds = (performance.now() - begun) / 1000;
-    await worker.run(job);
-    const handOverSeconds = await medianSeconds(() => worker.run(job));
+    await worker.run({ train: training }, {});
+    const handOverSeconds = await medianSeconds(() => worker.run({ train: training }, {}));
     await worker.end();
 
-    progress(`${MANY_JOBS} jobs through a queue`);
-    const queue = await queueCosts(jobs, folder, compute.info);
+    progress(`${QUEUED_JOBS} jobs through a queue`);
     return {
       engine: name,
-      trainingSeconds: (smallEpochs * trainSize) / trainingRate,
+      trainingSeconds: (smallEpochs * trainSize) / rate,
       epochs: smallEpochs,
       startUpSeconds,
       handOverSeconds,
       checkpointSeconds,
       checkpointBytes: checkpoint.length,
       resultSeconds,
-      resultBytes: weights.length + (await bytesOf(store, KEYS.training(job.training))),
-      ...queue,
+      resultBytes: weights.length + result.length,
+      ...(await queueCosts(training, folder)),
     };
-
-    /** Some steps of a training, without anything around it. */
-    async function trained({ training }: Job) {
-      const config = { ...trainingConfigOf(training), batchSize: smallBatch, epochs: 1 };
-      const images = { train: firstImages(data.train, 40 * smallBatch), test: firstImages(data.test, 100) };
-      let last: TrainingState | undefined;
-      const seconds: number[] = [];
-      let before = performance.now();
-      await compute.train(architectureOf(training.network), images, config, 0, {
-        onStep() {
-          seconds.push((performance.now() - before) / 1000);
-          before = performance.now();
-        },
-        onEpoch: async (_, stateNow) => void (last = await stateNow()),
-      });
-      return { state: last!, trainingRate: smallBatch / median(seconds.slice(1)) };
-    }
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-/** Small jobs, a seed each. */
-function jobsOf(count: number, setting: SweepSetting): Job[] {
-  const plan = planSchema.parse({
-    name: 'bench',
-    networks: ['SimpleVGG'],
-    batchSizes: [16],
-    seeds: [0],
-    trainSize: 64,
-    testSize: 64,
-    protocols: [{ name: 'sgd', optimizer: { kind: 'sgd' }, learningRate: 0.01, epochs: 1 }],
+/** Some steps of a training without anything around it: images per second, and the state after them. */
+async function trained(
+  compute: Compute,
+  training: Training,
+  images: Dataset,
+  batchSize: number,
+): Promise<{ state: TrainingState; rate: number }> {
+  const config = { ...trainingConfigOf(training), batchSize };
+  const seconds: number[] = [];
+  let state: TrainingState | undefined;
+  let before = performance.now();
+  await compute.train(SIMPLE_VGG, { train: firstImages(images, 40 * batchSize) }, config, 0, {
+    onStep() {
+      seconds.push((performance.now() - before) / 1000);
+      before = performance.now();
+    },
+    onEpoch: async (_, stateNow) => void (state = await stateNow()),
   });
-  const [{ job }] = expandPlan(plan, setting);
-  return Array.from({ length: count }, (_, seed) => ({ ...job, training: { ...job.training, seed } }));
+  return { state: state!, rate: batchSize / median(seconds.slice(1)) };
 }
 
-/** What it costs to have jobs done by a queue whose workers have nothing to do. */
+/** What it costs to have jobs done through a queue whose workers have nothing to do. */
 async function queueCosts(
-  jobs: readonly Job[],
+  training: Training,
   folder: string,
-  info: EngineInfo,
 ): Promise<Pick<SweepCosts, 'queueSeconds' | 'queueBytes' | 'queueMissing'>> {
   const missing = redisMissing();
   if (missing) return { queueSeconds: null, queueBytes: null, queueMissing: missing };
+  const jobs = Array.from({ length: QUEUED_JOBS }, (_, seed): TrainingJob => ({
+    train: { ...training, seed },
+  }));
+  const entries = jobs.map((job) => ({
+    name: jobLabel(job),
+    data: job,
+    opts: { jobId: jobId(job), priority: 100, removeOnComplete: true },
+  }));
   const redis = await startRedis(folder);
   const controller = new AbortController();
-  const { engine } = jobs[0].training;
+  const { engine } = training;
   const client = new Redis(redis.url);
   const queue = openQueue(redis.url, engine, controller.signal, () => {});
   try {
     const memory = async () => Number(/used_memory:(\d+)/.exec(await client.info('memory'))![1]);
     const empty = await memory();
     const begun = performance.now();
-    await giveOut(queue, jobs, 100);
+    await queue.addBulk(entries);
     const queueBytes = ((await memory()) - empty) / jobs.length;
     let done = 0;
-    const idle: WorkerProcess = {
-      info,
-      run: async () => void done++,
-      measureRates: () => Promise.reject(new Error('nothing to measure')),
-      interrupt: () => {},
-      end: () => Promise.resolve(),
-      kill: () => {},
-    };
     const served = serveQueue({
       url: redis.url,
       engine,
-      workers: 8,
-      start: () => Promise.resolve(idle),
+      executor: { slots: 8, run: async () => void done++, close: async () => {} },
       say: () => {},
       signal: controller.signal,
     });
-    while (done < jobs.length || (await queue.getActiveCount()) > 0)
-      await new Promise((r) => setTimeout(r, 50));
+    while (done < jobs.length || (await queue.getActiveCount()) > 0) await setTimeout(50);
     const seconds = (performance.now() - begun) / 1000;
     controller.abort();
     await served;
@@ -196,14 +199,10 @@ async function queueCosts(
 
 async function medianSeconds(action: () => Promise<unknown>): Promise<number> {
   const seconds: number[] = [];
-  for (let turn = 0; turn < TURNS; turn++) {
+  for (let repetition = 0; repetition < REPETITIONS; repetition++) {
     const begun = performance.now();
     await action();
     seconds.push((performance.now() - begun) / 1000);
   }
   return median(seconds);
-}
-
-async function bytesOf(store: ResultStore, key: string): Promise<number> {
-  return (await store.read(key))?.length ?? 0;
 }

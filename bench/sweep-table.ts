@@ -1,7 +1,7 @@
 import type { SweepCosts } from './sweep-costs';
 import { table } from './statistics';
 
-/** What of a sweep is beside training, and its share of a quick training's time. */
+/** What training jobs cost beside training, as shares of the time of a `quick` training. */
 export function sweepTable(costs: SweepCosts): string {
   const { trainingSeconds, epochs, queueSeconds, queueMissing } = costs;
   const rows: readonly (readonly [string, number, number])[] = [
@@ -29,12 +29,12 @@ export function sweepTable(costs: SweepCosts): string {
     `A worker process takes ${costs.startUpSeconds.toFixed(1)} s to start, once for all of its jobs.\n` +
     (queueSeconds === null
       ? `The queue: n/a, ${queueMissing}.\n`
-      : `The queue did ${(1 / queueSeconds).toFixed(0)} jobs/s, given out, taken and completed, and took ` +
-        `${(costs.queueBytes! / 1024).toFixed(1)} KiB of Redis's memory for each that waited.\n`)
+      : `The queue processed ${(1 / queueSeconds).toFixed(0)} jobs/s (queued, taken and completed) and took ` +
+        `${(costs.queueBytes! / 1024).toFixed(1)} KiB of Redis memory for each waiting job.\n`)
   );
 }
 
-/** All that a sweep does around a job, in seconds. */
+/** Everything that a training job costs beside training, in seconds. */
 export function overheadSeconds(costs: SweepCosts): number {
   const { handOverSeconds, checkpointSeconds, epochs, resultSeconds, queueSeconds } = costs;
   return handOverSeconds + checkpointSeconds * epochs + resultSeconds + (queueSeconds ?? 0);

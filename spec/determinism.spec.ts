@@ -9,7 +9,7 @@ const root = join(__dirname, '..');
 async function inAnotherProcess(seed: number): Promise<string> {
   const program = [
     join(root, 'node_modules/ts-node/dist/bin.js'),
-    join(__dirname, 'support/train-once.ts'),
+    join(__dirname, 'helpers/train-once.ts'),
     String(seed),
   ];
   const { stdout } = await promisify(execFile)(process.execPath, program, { cwd: root });

@@ -1,16 +1,20 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { initialWeights } from '../src/model/architecture';
-import { writeWeights } from '../src/model/safetensors';
+import { encodeSafetensors } from '../src/model/safetensors';
+import type { Weights } from '../src/model/weights';
+import { checkedBytes } from '../src/support/checked-file';
 import { randomStream } from '../src/support/random';
 import { TINY_VGG } from './helpers/arbitraries';
-import { reproduce } from './helpers/command-line';
+import { reproduce, reproduceEach, type Outcome } from './helpers/command-line';
 import { formulaDirection, formulaWeights, pytorchReference } from './helpers/fixtures';
 
 const folder = mkdtempSync(join(tmpdir(), 'sharp minima '));
 afterAll(() => rmSync(folder, { recursive: true }));
+
+const writeWeights = (file: string, weights: Weights) => writeFileSync(file, encodeSafetensors(weights));
 
 const notWeights = join(folder, 'not weights.safetensors');
 writeFileSync(notWeights, 'no safetensors at all');
@@ -23,57 +27,112 @@ const otherReport = join(folder, 'other report');
 mkdirSync(otherReport);
 writeFileSync(join(otherReport, 'report.json'), '{}');
 const aFile = join(folder, 'a file');
+/** A folder that is not there yet, another one for each command. */
+const fresh = (number: number) => join(folder, 'fresh', String(number));
+const reportOfOthers = join(folder, 'report of others');
+mkdirSync(reportOfOthers);
+writeFileSync(join(reportOfOthers, 'report.json'), '{}');
+/** Written by an earlier version: a store of a sweep, and the folder of an experiment. */
+const earlierStore = join(folder, 'earlier store');
+mkdirSync(join(earlierStore, 'sweeps', 'any'), { recursive: true });
+writeFileSync(join(earlierStore, 'sweeps', 'any', 'setting'), '');
+const earlierFolder = join(folder, 'earlier folder');
+mkdirSync(join(earlierFolder, 'checkpoints'), { recursive: true });
+writeFileSync(join(earlierFolder, 'checkpoints', 'experiment.beginning'), '');
+const newerStore = join(folder, 'newer store');
+mkdirSync(newerStore);
+writeFileSync(join(newerStore, 'format'), checkedBytes(Buffer.from('2')));
 writeFileSync(aFile, 'mine');
 
+/** Commands with bad input, and what the one line that they end with must say. */
+const BAD_INPUT: readonly (readonly [readonly string[], string])[] = [
+  [['--turbo'], "unknown option '--turbo'"],
+  [['--preset', 'huge'], "argument 'huge' is invalid. Allowed choices are smoke, quick, full, recipe"],
+  [['--engine', 'abacus'], "argument 'abacus' is invalid"],
+  [['--seed', '1.5'], "argument '1.5' is invalid. It must be a whole number"],
+  [['--dropout', 'much'], "argument 'much' is invalid. It must be a number"],
+  [['--large-batch', '20000'], '--large-batch 20000 is more than the 12500 training images'],
+  [['--alphas', '-1,1'], '--alphas must hold 0'],
+  [['--alphas=-1,x,1'], "argument '-1,x,1' is invalid"],
+  [['--directions', '0'], '--directions'],
+  [['--preset', 'smoke', '--out', aFile], 'a file cannot be written'],
+  [['--preset', 'smoke', '--out', '/proc/nope/x'], '/proc/nope/x cannot be written'],
+  [
+    ['--preset', 'smoke', '--engine', 'wasm', '--store', '/proc/nope', '--out', fresh(1)],
+    '/proc/nope cannot be written',
+  ],
+  [
+    ['--preset', 'smoke', '--engine', 'wasm', '--store', earlierStore, '--out', fresh(2)],
+    'an earlier version of this program',
+  ],
+  [
+    ['--preset', 'smoke', '--engine', 'wasm', '--store', newerStore, '--out', fresh(3)],
+    'a newer version of this program',
+  ],
+  [['--preset', 'smoke', '--engine', 'wasm', '--out', earlierFolder], 'an earlier version of this program'],
+  [['--preset', 'smoke', '--engine', 'wasm', '--store', fresh(0), '--out', reportOfOthers], 'holds a report'],
+  [['--workers', '0'], '--workers 0 is out of range'],
+  [['--threads', '0'], '--threads 0 is out of range'],
+  [['--queue', 'redis://localhost:1'], '--queue needs --store'],
+  [['--queue', 'http://localhost', '--store', fresh(0)], '--queue must be like redis://'],
+  [
+    ['contrl'],
+    "unknown command 'contrl': there are control, paper, sweep, worker, report, store, curve and doctor",
+  ],
+  [['--seeds', '0'], '--seeds'],
+  [['--sensitivity-images', '0'], '--sensitivity-images 0 is out of range'],
+  [['paper', '--networks', 'C1,C9'], '--networks'],
+  [['paper', '--large-share', '2'], '--large-share'],
+  [['paper', '--statistics', 'running'], "argument 'running' is invalid"],
+  [['paper', '--remedies', 'augmentation', '--networks', 'F1'], '--remedies augmentation'],
+  [
+    ['paper', '--networks', 'C3', '--engine', 'wasm', '--store', fresh(0), '--out', fresh(4)],
+    'CIFAR-100 binary version',
+  ],
+  [['control', '--overwrite'], "unknown option '--overwrite'"],
+  [['worker'], 'worker needs --queue'],
+  [['sweep', join(folder, 'no plan.yaml')], 'no plan.yaml cannot be read'],
+  [['report'], "missing required argument 'dir'"],
+  [['report', join(folder, 'nowhere')], 'nowhere holds no report.json and no paper.json'],
+  [['report', otherReport], 'of this version of the program'],
+  [['curve'], "required option '--weights <file>' not specified"],
+  [['curve', '--weights', join(folder, 'nowhere')], 'nowhere cannot be used as safetensors'],
+  [['curve', '--weights', notWeights], 'not weights.safetensors cannot be used as safetensors'],
+  [['curve', '--weights', truncated], 'is cut off'],
+  [['curve', '--weights', otherNetwork], 'is not of SimpleVGG'],
+  [['curve', '--weights', otherNetwork, '--split', 'validation'], "argument 'validation' is invalid"],
+];
+
 describe('bad input ends with exit code 2 and one line that names it', () => {
-  test.each([
-    [['--turbo'], "unknown option '--turbo'"],
-    [['--preset', 'huge'], "argument 'huge' is invalid. Allowed choices are smoke, quick, full, recipe"],
-    [['--engine', 'abacus'], "argument 'abacus' is invalid"],
-    [['--seed', '1.5'], "argument '1.5' is invalid. It must be a whole number"],
-    [['--dropout', 'much'], "argument 'much' is invalid. It must be a number"],
-    [['--large-batch', '20000'], '--large-batch 20000 is more than the 12500 training images'],
-    [['--alphas', '-1,1'], '--alphas must hold 0'],
-    [['--alphas=-1,x,1'], "argument '-1,x,1' is invalid"],
-    [['--directions', '0'], '--directions'],
-    [['--preset', 'smoke', '--out', aFile], 'a file cannot be written'],
-    [
-      ['contrl'],
-      "unknown command 'contrl': there are control, paper, sweep, worker, report, curve and doctor",
-    ],
-    [['--seeds', '0'], '--seeds'],
-    [['--sensitivity-images', '0'], '--sensitivity-images must be at least 1'],
-    [['paper', '--networks', 'C1,C9'], '--networks'],
-    [['paper', '--large-share', '2'], '--large-share'],
-    [['paper', '--statistics', 'running'], "argument 'running' is invalid"],
-    [['paper', '--remedies', 'augmentation', '--networks', 'F1'], '--remedies augmentation'],
-    [['paper', '--networks', 'C3', '--engine', 'wasm'], 'CIFAR-100 binary version'],
-    [['control', '--overwrite'], "unknown option '--overwrite'"],
-    [['report'], "missing required argument 'dir'"],
-    [['report', join(folder, 'nowhere')], 'nowhere holds neither an experiment nor a report.json'],
-    [['report', otherReport], 'report.json is not a report of this version'],
-    [['curve'], "required option '--weights <file>' not specified"],
-    [['curve', '--weights', join(folder, 'nowhere')], 'nowhere cannot be used as safetensors'],
-    [['curve', '--weights', notWeights], 'not weights.safetensors cannot be used as safetensors'],
-    [['curve', '--weights', truncated], 'is cut off'],
-    [['curve', '--weights', otherNetwork], 'is not of SimpleVGG'],
-    [['curve', '--weights', otherNetwork, '--split', 'validation'], "argument 'validation' is invalid"],
-  ])('%j', async (args, message) => {
-    const { code, stdout, stderr } = await reproduce(...args);
-    expect(stderr).toContain(message);
-    expect(stderr.trim().split('\n')).toHaveLength(1);
-    expect(stdout).toBe('');
-    expect(code).toBe(2);
+  let outcomes: readonly Outcome[];
+  beforeAll(async () => {
+    outcomes = await reproduceEach(BAD_INPUT.map(([args]) => args));
   });
+
+  test.each(BAD_INPUT.map(([args, message], index) => [args, message, index] as const))(
+    '%j',
+    (_, message, index) => {
+      const { code, stdout, stderr } = outcomes[index];
+      expect(stderr).toContain(message);
+      expect(stderr.trim().split('\n')).toHaveLength(1);
+      expect(stdout).toBe('');
+      expect(code).toBe(2);
+    },
+  );
 
   test('and leaves a file that was there alone', () => {
     expect(readFileSync(aFile, 'utf8')).toBe('mine');
     expect(readdirSync(folder).sort()).toEqual(
       [
         'a file',
+        'earlier folder',
+        'earlier store',
+        'fresh',
+        'newer store',
         'not weights.safetensors',
         'other report',
         'other.safetensors',
+        'report of others',
         'truncated.safetensors',
       ].sort(),
     );

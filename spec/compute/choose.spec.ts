@@ -2,8 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { chooseEngine } from '../../src/compute/choose';
 import type { Probe } from '../../src/compute/probe';
-import { ENGINES } from '../../src/engine';
-import type { EngineName } from '../../src/engine/engine';
+import { ENGINE_NAMES, type EngineName } from '../../src/engine/engine';
 
 /** What becomes of an engine: it works on a GPU, works on a CPU, or is missing. */
 type Fate = 'gpu' | 'cpu' | 'missing';
@@ -77,6 +76,8 @@ describe('the engine that auto chooses', () => {
     const { probe } = probing({ tensorflow: 'missing', webgpu: 'missing', wasm: 'missing' });
     const { name, skipped } = await chooseEngine(probe, NO_CUDA);
     expect(name).toBeUndefined();
-    expect([...skipped].sort()).toEqual([...ENGINES].sort().map((other) => `${other}: no ${other} here`));
+    expect([...skipped].sort()).toEqual(
+      [...ENGINE_NAMES].sort().map((other) => `${other}: no ${other} here`),
+    );
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { cacheFolder } from '../../src/support/cache-folder';
 import { probeEngine } from '../../src/compute/probe';
 import { availability } from '../helpers/availability';
+import { fastestEngine } from '../helpers/engine';
 
 const task = (name: 'tensorflow' | 'wasm') => ({ name, cache: cacheFolder(), measure: false });
 
@@ -15,7 +16,7 @@ describe('trying an engine in a process of its own', () => {
   );
 
   test('tells how fast it is, where that is asked for', async () => {
-    const probe = await probeEngine({ ...task('wasm'), measure: true });
+    const probe = await probeEngine({ ...task(fastestEngine() as 'wasm'), measure: true });
     expect(probe).toMatchObject({
       rates: { training: expect.any(Number), evaluation: expect.any(Number) },
     });
@@ -25,7 +26,7 @@ describe('trying an engine in a process of its own', () => {
     const probe = await probeEngine(
       task('wasm'),
       () => {},
-      join(__dirname, '../support/crashing-program.ts'),
+      join(__dirname, '../helpers/crashing-program.ts'),
     );
     expect(probe).toEqual({
       name: 'wasm',

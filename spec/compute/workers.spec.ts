@@ -95,14 +95,14 @@ describe('in worker threads', () => {
   test('a training that is interrupted hands over where it stood, and goes on from there to the same bits', async () => {
     const controller = new AbortController();
     let state: TrainingState | undefined;
-    const interrupted = workers.train(TINY_VGG, data, { ...CONFIG, epochs: 200 }, 1, {
+    const interrupted = workers.train(TINY_VGG, data, { ...CONFIG, epochs: 40 }, 1, {
       onEpoch: ({ epoch }) => (epoch === 2 ? controller.abort(new Interrupted('interrupted')) : undefined),
       onInterrupt: (reached) => void (state = reached),
       signal: controller.signal,
     });
     await expect(interrupted).rejects.toThrow(Interrupted);
     expect(state!.history.length).toBeGreaterThanOrEqual(2);
-    const config = { ...CONFIG, epochs: 200 };
+    const config = { ...CONFIG, epochs: 40 };
     const whole = await here.train(TINY_VGG, data, config, 1);
     const resumed = await workers.train(TINY_VGG, data, config, 1, {}, state);
     expect(resumed.weights).toEqual(whole.weights);

@@ -55,3 +55,20 @@ export function startReproduce(
 export function reproduce(...args: readonly string[]): Promise<Outcome> {
   return startReproduce(args).ended;
 }
+
+/**
+ * Runs several commands, one after the other, in one process: loading the program takes longer than refusing bad input.
+ * For commands that end before anything is computed.
+ */
+export async function reproduceEach(commands: readonly (readonly string[])[]): Promise<Outcome[]> {
+  const program = [
+    join(ROOT, 'node_modules/ts-node/dist/bin.js'),
+    join(__dirname, 'commands-program.ts'),
+    JSON.stringify(commands),
+  ];
+  const child = spawn(process.execPath, program, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (more: string) => (text += more));
+  await new Promise((resolve) => child.on('close', resolve));
+  return JSON.parse(text) as Outcome[];
+}

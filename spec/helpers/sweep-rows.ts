@@ -1,9 +1,11 @@
-import type { Row } from '../../src/sweep/collect';
-import { trainingId, type SweepTraining } from '../../src/sweep/job';
-import { expandPlan, type Plan } from '../../src/sweep/plan';
-import { sweepReport, type SweepReport } from '../../src/sweep/report/report';
+import type { Evaluation } from '../../src/training/evaluate';
+import { trainingId, type Training } from '../../src/jobs/training';
+import { plannedRuns } from '../../src/studies/sweep/jobs';
+import { measuresOf, type Plan } from '../../src/studies/sweep/plan';
+import { sweepReport, type SweepReport } from '../../src/studies/sweep/report/report';
+import type { Row } from '../../src/studies/sweep/rows';
 import { ENVIRONMENT } from './environment';
-import { SETTING, tinyPlan } from './sweeps';
+import { planSetup, tinyPlan } from './sweeps';
 
 /** What a run came to. */
 interface Outcome {
@@ -16,26 +18,33 @@ interface Outcome {
 export const USUAL_OUTCOME: Outcome = { loss: 0.01, accuracy: 1, testAccuracy: 0.7, eigenvalue: 3 };
 
 /** The rows of a plan, as if its runs had come to this; one that comes to nothing has diverged. */
-export function rowsOf(of: Plan, outcome: (training: SweepTraining) => Partial<Outcome> | undefined): Row[] {
-  return expandPlan(of, SETTING).map(({ protocol, job: { training, measures } }): Row => {
-    const row = { id: trainingId(training), protocol, training, environment: ENVIRONMENT };
-    const given = outcome(training);
+export function rowsOf(plan: Plan, outcome: (training: Training) => Partial<Outcome> | undefined): Row[] {
+  const measures = measuresOf(plan);
+  const found = <Figures>(figures: Figures) => ({ figures, environments: [ENVIRONMENT] });
+  const evaluation = (loss: number, accuracy: number): Evaluation => ({
+    loss,
+    accuracy,
+    lossStandardError: 0,
+  });
+  return plannedRuns(planSetup(plan)).map((run): Row => {
+    const row = { ...run, id: trainingId(run.training) };
+    const given = outcome(run.training);
     if (!given) return { ...row, state: 'diverged', measures: measures.map((measure) => ({ measure })) };
     const { loss, accuracy, testAccuracy, eigenvalue } = { ...USUAL_OUTCOME, ...given };
     return {
       ...row,
       state: 'done',
-      trained: {
-        train: { loss, accuracy, lossStandardError: 0 },
-        test: { loss: 1, accuracy: testAccuracy, lossStandardError: 0 },
+      end: found({
         distanceFromStart: 1,
         weightsSha256: '',
-        history: [{ epoch: 1, learningRate: 0.01, trainingModeLoss: 1, test: null }],
-      },
+        steps: 1,
+        history: [{ epoch: 1, learningRate: 0.01, trainingModeLoss: 1 }],
+      }),
+      train: found(evaluation(loss, accuracy)),
+      test: found(evaluation(1, testAccuracy)),
       measures: measures.map((measure) => ({
         measure,
-        figures: { value: eigenvalue, standardError: NaN, details: {} },
-        environment: ENVIRONMENT,
+        found: found({ value: eigenvalue, standardError: NaN, details: {} }),
       })),
     };
   });
@@ -54,5 +63,5 @@ export function exampleSweep(): SweepReport {
     eigenvalue: Math.max(40, batchSize) * (1 + ((batchSize * seed) % 7) / 20),
     loss: batchSize === 20 && seed === 2 ? 0.2 : batchSize / 1e4,
   }));
-  return sweepReport(plan, rows, 'plan.yaml');
+  return sweepReport({ plan, planFile: 'plan.yaml' }, rows);
 }

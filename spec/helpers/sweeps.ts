@@ -1,26 +1,26 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import { inThisThread, type Compute } from '../../src/compute/compute';
-import { datasetSha256, imagesBetween } from '../../src/data/dataset';
-import type { SweepData } from '../../src/sweep/data';
-import { contentId } from '../../src/sweep/canonical';
-import { measureId, trainingId, type Job } from '../../src/sweep/job';
-import { expandPlan, planSchema, type Plan, type SweepSetting } from '../../src/sweep/plan';
-import type { JobContext } from '../../src/sweep/run-job';
-import type { ResultStore } from '../../src/sweep/store';
-import { specEngine } from './engine';
+import type { SweepSetup } from '../../src/studies/sweep/jobs';
+import { planSchema, type Plan } from '../../src/studies/sweep/plan';
 import { ENVIRONMENT } from './environment';
-import { sampleImages } from './fixtures';
-import { SILENT } from './paper';
 
 const hash = (text: string) => createHash('sha256').update(text).digest('hex');
-const hashes = (name: string) => ({ train: hash(`${name} train`), test: hash(`${name} test`) });
+const known = (name: string) => ({
+  train: hash(`${name} train`),
+  test: hash(`${name} test`),
+  trainImages: 50_000,
+  testImages: 10_000,
+});
 
-/** An engine and data that no machine has. */
-export const SETTING: SweepSetting = {
-  engine: { name: 'wasm', version: '1' },
-  data: { cifar10: hashes('cifar10'), cifar100: hashes('cifar100'), mnist: hashes('mnist') },
-};
+/** The setup of a sweep on an engine and data that no machine has. */
+export function planSetup(plan: Plan): SweepSetup {
+  return {
+    settings: { plan, planFile: 'plan.yaml' },
+    engine: { name: 'wasm', version: '1' },
+    data: { cifar10: known('cifar10'), cifar100: known('cifar100'), mnist: known('mnist') },
+    environment: ENVIRONMENT,
+  };
+}
 
 const some = <T>(values: readonly T[]) => fc.subarray([...values], { minLength: 1 });
 
@@ -77,14 +77,7 @@ export const anyPlan: fc.Arbitrary<Plan> = fc
   })
   .map((plan) => planSchema.parse(plan));
 
-/** 48 training images and 16 test images of CIFAR-10, as if there were no more. */
-function tinyData(): SweepData {
-  const images = sampleImages();
-  const [train, test] = [imagesBetween(images, 0, 48), imagesBetween(images, 48, 64)];
-  return { train, test, sha256: { train: datasetSha256(train), test: datasetSha256(test) } };
-}
-
-/** A plan of one job that takes a second: SimpleVGG on 48 images, two epochs of three steps. */
+/** A plan of one run that takes a second: SimpleVGG on 48 images, two epochs of three steps. */
 export function tinyPlan(changes: object = {}): Plan {
   return planSchema.parse({
     name: 'tiny',
@@ -97,33 +90,4 @@ export function tinyPlan(changes: object = {}): Plan {
     measures: [{ kind: 'rise', directions: 1, alphas: [-1, 0, 1], images: 16 }],
     ...changes,
   });
-}
-
-/** The first job of such a plan, on an engine and the tiny data. */
-export function tinyJob({ info }: Compute, changes: object = {}): Job {
-  const setting = {
-    engine: { name: info.name, version: info.version },
-    data: { cifar10: tinyData().sha256 },
-  };
-  return expandPlan(tinyPlan(changes), setting)[0].job;
-}
-
-/** What tiny jobs are done with. */
-export async function tinyContext(
-  store: ResultStore,
-  changes: Partial<JobContext> = {},
-): Promise<JobContext> {
-  return {
-    compute: inThisThread(await specEngine()),
-    store,
-    load: tinyData,
-    environment: (dataSha256) => ({ ...ENVIRONMENT, dataSha256 }),
-    progress: SILENT,
-    ...changes,
-  };
-}
-
-/** The same for jobs that are the same by their addresses, whatever the order of their measures. */
-export function jobId({ training, measures: own }: Job): string {
-  return contentId({ training: trainingId(training), measures: own.map(measureId).sort() });
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
-  displaced,
+  perturbed,
   NORMALIZATIONS,
   normalizeDirection,
   randomDirection,
@@ -184,14 +184,14 @@ describe('random directions', () => {
   });
 });
 
-describe('a displaced network', () => {
+describe('a perturbed network', () => {
   test('is θ + αd, and leaves θ and d as they were', () => {
     fc.assert(
       fc.property(fc.double({ min: -2, max: 2, noNaN: true }), (alpha) => {
         const weights = weightsOf(1);
         const direction = directionOf(weights, 2, 'filter');
         const [before, along] = [structuredClone(weights), structuredClone(direction)];
-        const moved = displaced(weights, direction, alpha);
+        const moved = perturbed(weights, direction, alpha);
         expect(weights).toEqual(before);
         expect(direction).toEqual(along);
         for (const { name } of specs) {

@@ -15,6 +15,7 @@ import { optimizerFor } from '../../src/training/optimizer';
 import { trainStep } from '../../src/training/train';
 import { sha256 } from '../../src/support/sha256';
 import { describeEngines } from '../helpers/describe-engines';
+import { fastestEngine } from '../helpers/engine';
 import { networksReference, sampleBatch } from '../helpers/fixtures';
 
 // An engine may be without its hardware, on a machine that does other things too.
@@ -126,14 +127,18 @@ describeEngines("parity of the paper's networks with PyTorch", (opened, engineNa
       );
     });
 
-    test('has its gradient under fixed statistics', async () => {
-      const { loss, gradient } = await lossGradient(engine, architecture, weights, dataset, {
-        statistics: 'fixed',
-        batchSize: IMAGES,
-      });
-      expect(Math.abs(loss / losses.eval - 1)).toBeLessThanOrEqual(TOLERANCE);
-      expectMostlyClose('evalGrad', gradient);
-    });
+    // What is folded and unfolded around the pass is the same for all engines.
+    (engineName === fastestEngine() ? test : test.skip)(
+      'has its gradient under fixed statistics',
+      async () => {
+        const { loss, gradient } = await lossGradient(engine, architecture, weights, dataset, {
+          statistics: 'fixed',
+          batchSize: IMAGES,
+        });
+        expect(Math.abs(loss / losses.eval - 1)).toBeLessThanOrEqual(TOLERANCE);
+        expectMostlyClose('evalGrad', gradient);
+      },
+    );
 
     test("has its gradient under the batch's statistics", async () => {
       const { loss, gradient } = await lossGradient(engine, architecture, weights, dataset, {

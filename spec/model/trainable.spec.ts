@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import * as tf from '@tensorflow/tfjs';
 import { standardize } from '../../src/data/standardize';
 import type { Engine } from '../../src/engine/engine';
-import { displaced } from '../../src/landscape/directions';
+import { perturbed } from '../../src/landscape/directions';
 import { initialWeights, isTrainable, tensorSpecs } from '../../src/model/architecture';
 import { trainableNetwork } from '../../src/model/trainable';
 import { tensorNamed, type HostTensor, type Weights } from '../../src/model/weights';
@@ -60,7 +60,7 @@ describe('a pass in training mode', () => {
     const norm = Math.hypot(...own.data);
     if (norm === 0) {
       // A bias before batch norm: moving it moves nothing.
-      const moved = displaced(weights, new Map([[name, { ...own, data: own.data.map(() => 1) }]]), 0.5);
+      const moved = perturbed(weights, new Map([[name, { ...own, data: own.data.map(() => 1) }]]), 0.5);
       const [there, here] = [await pass(moved, dropoutSeed), await pass(weights, dropoutSeed)];
       expect(Math.abs(there.loss - here.loss)).toBeLessThan(1e-5);
       return;
@@ -68,7 +68,7 @@ describe('a pass in training mode', () => {
     const unit: Weights = new Map([[name, { ...own, data: own.data.map((value) => value / norm) }]]);
     // Small enough for the kinks of ReLU and pooling, large enough for float32.
     const h = 3e-4;
-    const lossAt = async (alpha: number) => (await pass(displaced(weights, unit, alpha), dropoutSeed)).loss;
+    const lossAt = async (alpha: number) => (await pass(perturbed(weights, unit, alpha), dropoutSeed)).loss;
     const difference = ((await lossAt(h)) - (await lossAt(-h))) / (2 * h);
     expect(Math.abs(difference / norm - 1)).toBeLessThan(0.02);
   });

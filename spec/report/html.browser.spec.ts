@@ -11,7 +11,7 @@ import {
   type Page,
 } from 'playwright-core';
 import { reportHtml } from '../../src/report/html/report-html';
-import { sweepHtml } from '../../src/sweep/report/write-report';
+import { sweepHtml } from '../../src/studies/sweep/report/files';
 import { exampleReport } from '../helpers/reports';
 import { exampleSweep } from '../helpers/sweep-rows';
 

@@ -10,29 +10,48 @@ function shown(isTTY: boolean): { stream: NodeJS.WriteStream; text: () => string
 }
 
 describe('progress', () => {
-  test('where there is no terminal is plain lines with speed and time left', () => {
+  test('where there is no terminal is plain lines with the share that is done and the time left', () => {
     const { stream, text } = shown(false);
-    const stretch = stderrProgress(stream).begin('SB training', 100);
-    stretch.advance(50);
-    stretch.note('not worth a line');
-    stretch.milestone('epoch 1/2, loss 1.5');
-    stretch.end();
-    expect(text()).toMatch(
-      /^SB training: begun\nSB training: epoch 1\/2, loss 1\.5 \| \d+ images\/s \| .+ left\nSB training: done in .+\n$/,
-    );
+    const progress = stderrProgress(stream);
+    const task = progress.begin('comparison', 0);
+    task.milestone('begun');
+    task.extend(40);
+    task.extend(60);
+    task.advance(50);
+    task.note('not worth a line');
+    task.milestone('epoch 1/2, loss 1.5');
+    task.advance(70);
+    task.milestone('more than was expected');
+    task.end();
+    progress.detail('a detail');
+    progress.say('a line');
+    expect(text().split('\n')).toEqual([
+      'comparison: 0%, ? left; begun',
+      expect.stringMatching(/^comparison: 50%, \d+ s left; epoch 1\/2, loss 1\.5$/),
+      'comparison: 100%, 0 s left; more than was expected',
+      'a detail',
+      'a line',
+      '',
+    ]);
   });
 
-  test('on a terminal is a bar with the note, speed and time left', () => {
+  test('on a terminal is a bar with the share of all work that is known, the note and the time left', () => {
     const { stream, text } = shown(true);
-    const stretch = stderrProgress(stream).begin('SB training', 100);
-    stretch.note('epoch 1/2, loss 1.5');
-    stretch.advance(50);
-    stretch.end();
-    expect(text()).toContain('50% | epoch 1/2, loss 1.5 | ');
-    expect(text()).toMatch(/images\/s \| .+ left/);
+    const progress = stderrProgress(stream);
+    const task = progress.begin('comparison', 0);
+    task.extend(100);
+    task.note('epoch 1/2, loss 1.5');
+    task.advance(80);
+    task.extend(100);
+    task.advance(0);
+    progress.detail('a detail');
+    task.end();
+    const last = text().slice(text().lastIndexOf('comparison'));
+    expect(last).toMatch(/^comparison .* 40% \| \d+ s left \| epoch 1\/2, loss 1\.5/);
+    expect(text()).not.toContain('a detail');
   });
 
-  test('on a terminal is a bar for each stretch under way, with lines that are said above them', async () => {
+  test('on a terminal is a bar for each task under way, with lines that are said above them', async () => {
     const { stream, text } = shown(true);
     const progress = stderrProgress(stream);
     const [small, large] = ['SB training', 'LB training'].map((title) => progress.begin(title, 100));

@@ -1,4 +1,4 @@
-import type { Dataset, Split } from '../data/dataset';
+import type { Dataset } from '../data/dataset';
 import type { Engine, EngineInfo } from '../engine/engine';
 import type { Architecture } from '../model/architecture';
 import type { Weights } from '../model/weights';
@@ -9,6 +9,7 @@ import { batchStatistics, type StatisticsOptions } from '../training/statistics'
 import {
   trainRegime,
   type TrainingConfig,
+  type TrainingData,
   type TrainingProgress,
   type TrainingResult,
   type TrainingState,
@@ -20,7 +21,7 @@ export interface Compute {
   /** See {@link trainRegime}. Up to `info.workers` trainings run side by side; more wait for their turn. */
   train(
     architecture: Architecture,
-    data: Readonly<Record<Split, Dataset>>,
+    data: TrainingData,
     config: TrainingConfig,
     seed: number,
     progress?: TrainingProgress,

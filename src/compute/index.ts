@@ -1,12 +1,12 @@
-import { ENGINES, openEngine } from '../engine';
-import type { Engine, EngineName } from '../engine/engine';
+import { openEngine } from '../engine';
+import { ENGINE_NAMES, type Engine, type EngineName } from '../engine/engine';
 import { UserError } from '../support/errors';
 import { chooseEngine, probing, type Choice } from './choose';
 import { inThisThread, type Compute } from './compute';
 import { inWorkers } from './workers';
 
 /** What `--engine` takes: the name of an engine, or the best that works here. */
-export const ENGINE_CHOICES = ['auto', ...ENGINES] as const;
+export const ENGINE_CHOICES = ['auto', ...ENGINE_NAMES] as const;
 export type EngineChoice = 'auto' | EngineName;
 
 /** What computes, and which engines were tried before it and why they were skipped, a line each. */

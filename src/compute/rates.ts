@@ -24,20 +24,27 @@ const MEASURED_SECONDS = 1;
 /**
  * Measures how fast an engine trains and evaluates SimpleVGG, on images of noise: what they show makes no
  * difference. Takes about 3 seconds, on a software GPU a minute.
+ *
+ * @param batchSize of the training steps.
+ * @throws the signal's reason where it is aborted.
  */
-export async function measureRates(compute: Compute): Promise<Rates> {
-  const first = await trainingRate(compute, FEW_IMAGES);
+export async function measureRates(
+  compute: Compute,
+  batchSize = BATCH_SIZE,
+  signal?: AbortSignal,
+): Promise<Rates> {
+  const first = await trainingRate(compute, FEW_IMAGES, signal);
   if (FEW_IMAGES / first > SLOW_SECONDS) {
-    return { training: first, evaluation: await evaluationRate(compute, FEW_IMAGES) };
+    return { training: first, evaluation: await evaluationRate(compute, FEW_IMAGES, signal) };
   }
   return {
-    training: await trainingRate(compute, BATCH_SIZE),
-    evaluation: await evaluationRate(compute, 1000),
+    training: await trainingRate(compute, batchSize, signal),
+    evaluation: await evaluationRate(compute, 1000, signal),
   };
 }
 
 /** Of trainings side by side, after the first step of each, which also makes things ready. */
-async function trainingRate(compute: Compute, batchSize: number): Promise<number> {
+async function trainingRate(compute: Compute, batchSize: number, signal?: AbortSignal): Promise<number> {
   const data = noise(batchSize);
   const config: TrainingConfig = {
     batchSize,
@@ -46,7 +53,6 @@ async function trainingRate(compute: Compute, batchSize: number): Promise<number
     schedule: 'cosine',
     optimizer: { kind: 'sgd', momentum: 0.9, weightDecay: 0 },
     augment: false,
-    testEvery: 1000,
   };
   const enough = new AbortController();
   const one = async () => {
@@ -62,9 +68,9 @@ async function trainingRate(compute: Compute, batchSize: number): Promise<number
       }
     };
     try {
-      await compute.train(SIMPLE_VGG, { train: data, test: data }, config, 0, {
+      await compute.train(SIMPLE_VGG, { train: data }, config, 0, {
         onStep,
-        signal: enough.signal,
+        signal: signal ? AbortSignal.any([enough.signal, signal]) : enough.signal,
       });
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
@@ -72,13 +78,14 @@ async function trainingRate(compute: Compute, batchSize: number): Promise<number
     return rate;
   };
   const rates = await settled(Array.from({ length: compute.info.workers }, one));
+  signal?.throwIfAborted();
   return rates.reduce((sum, rate) => sum + rate, 0);
 }
 
-async function evaluationRate(compute: Compute, images: number): Promise<number> {
+async function evaluationRate(compute: Compute, images: number, signal?: AbortSignal): Promise<number> {
   const data = noise(images);
   const weights = initialWeights(SIMPLE_VGG, randomStream(0));
-  const evaluate = () => compute.evaluateImages(SIMPLE_VGG, weights, data);
+  const evaluate = () => compute.evaluateImages(SIMPLE_VGG, weights, data, { signal });
   await evaluate();
   const begun = performance.now();
   await evaluate();

@@ -1,9 +1,9 @@
-import type { Dataset, Split } from '../data/dataset';
+import type { Dataset } from '../data/dataset';
 import type { EngineName } from '../engine/engine';
 import type { Architecture } from '../model/architecture';
 import type { Weights } from '../model/weights';
 import type { BatchStatistics } from '../training/gradient';
-import type { EpochRecord, TrainingConfig, TrainingState } from '../training/train';
+import type { EpochRecord, TrainingConfig, TrainingData, TrainingState } from '../training/train';
 
 /** What a worker thread is told with every task. */
 export interface TaskSetting {
@@ -15,10 +15,11 @@ export interface TaskSetting {
 
 export interface TrainingTask extends TaskSetting {
   readonly architecture: Architecture;
-  readonly data: Readonly<Record<Split, Dataset>>;
+  readonly data: TrainingData;
   readonly config: TrainingConfig;
   readonly seed: number;
   readonly resumed?: TrainingState;
+  readonly snapshotSteps?: readonly number[];
 }
 
 export interface EvaluationTask extends TaskSetting {
@@ -45,5 +46,6 @@ export interface StatisticsTask extends EvaluationTask {
 export type TaskEvent =
   | { readonly kind: 'step'; readonly step: { epoch: number; loss: number; images: number } }
   | { readonly kind: 'epoch'; readonly record: EpochRecord; readonly state: TrainingState }
+  | { readonly kind: 'snapshot'; readonly step: number; readonly weights: Weights }
   | { readonly kind: 'interrupted'; readonly state: TrainingState }
   | { readonly kind: 'images'; readonly images: number };

@@ -49,7 +49,7 @@ async function interruptibly<T>(
 }
 
 async function train(task: TrainingTask): Promise<TrainingResult> {
-  const { architecture, data, config, seed, resumed } = task;
+  const { architecture, data, config, seed, resumed, snapshotSteps } = task;
   const engine = await engineOf(task);
   return interruptibly(task, (signal) =>
     trainRegime(
@@ -61,6 +61,8 @@ async function train(task: TrainingTask): Promise<TrainingResult> {
       {
         onStep: (step) => emit({ kind: 'step', step }),
         onEpoch: async (record, state) => emit({ kind: 'epoch', record, state: await state() }),
+        snapshotSteps,
+        onSnapshot: (step, weights) => emit({ kind: 'snapshot', step, weights }),
         onInterrupt: (state) => emit({ kind: 'interrupted', state }),
         signal,
       },

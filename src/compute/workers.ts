@@ -65,11 +65,13 @@ export function inWorkers(info: EngineInfo, cache: string): Compute {
     info,
 
     train(architecture, { train, test }, config, seed, progress = {}, resumed) {
-      const data = { train: share(train), test: share(test) };
-      const task: TrainingTask = { ...setting(), architecture, data, config, seed, resumed };
+      const data = { train: share(train), ...(test && { test: share(test) }) };
+      const { snapshotSteps } = progress;
+      const task: TrainingTask = { ...setting(), architecture, data, config, seed, resumed, snapshotSteps };
       return perform<TrainingResult>(workers, 'train', task, progress.signal, async (event) => {
         if (event.kind === 'step') progress.onStep?.(event.step);
         if (event.kind === 'interrupted') progress.onInterrupt?.(event.state);
+        if (event.kind === 'snapshot') await progress.onSnapshot?.(event.step, event.weights);
         if (event.kind === 'epoch') await progress.onEpoch?.(event.record, async () => event.state);
       });
     },

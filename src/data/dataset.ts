@@ -69,3 +69,18 @@ export function imagesBetween({ kind, images, labels }: Dataset, from: number, t
     labels: labels.subarray(from, to),
   };
 }
+
+/** The images at some indices, copied side by side. */
+export function gatherImages({ kind, images, labels }: Dataset, indices: Uint32Array): Dataset {
+  const bytes = imageBytes(kind);
+  const gathered = new Uint8Array(indices.length * bytes);
+  indices.forEach((index, slot) =>
+    gathered.set(images.subarray(index * bytes, (index + 1) * bytes), slot * bytes),
+  );
+  return {
+    kind,
+    count: indices.length,
+    images: gathered,
+    labels: Uint8Array.from(indices, (index) => labels[index]),
+  };
+}

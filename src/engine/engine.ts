@@ -1,6 +1,8 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs';
 
-export type EngineName = 'tensorflow' | 'webgpu' | 'wasm';
+/** Every engine by its name. */
+export const ENGINE_NAMES = ['tensorflow', 'webgpu', 'wasm'] as const;
+export type EngineName = (typeof ENGINE_NAMES)[number];
 
 /** What an engine is, as the report states it. */
 export interface EngineInfo {

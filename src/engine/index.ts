@@ -3,9 +3,6 @@ import { openTensorflow } from './tensorflow';
 import { openWasm } from './wasm';
 import { openWebgpu } from './webgpu';
 
-/** Every engine by its name. */
-export const ENGINES: readonly EngineName[] = ['tensorflow', 'webgpu', 'wasm'];
-
 /**
  * Makes an engine ready.
  *

@@ -3,7 +3,7 @@ import type { Dataset } from '../data/dataset';
 import type { Architecture } from '../model/architecture';
 import type { Weights } from '../model/weights';
 import { summarize, type Evaluation, type EvaluationOptions } from '../training/evaluate';
-import { displaced } from './directions';
+import { perturbed } from './directions';
 
 /** A one-dimensional loss curve: at each α, how the network θ + αd does. */
 export interface Curve {
@@ -14,7 +14,7 @@ export interface Curve {
 /**
  * The loss curve L(θ + αd) in evaluation mode over a whole data set.
  *
- * The weights are never written to: each α is evaluated on a displaced copy, so there is nothing to restore,
+ * The weights are never written to: each α is evaluated on a perturbed copy, so there is nothing to restore,
  * whatever happens on the way.
  *
  * @param direction already normalized; see normalizeDirection.
@@ -35,7 +35,7 @@ export async function computeSharpnessCurve(
       points.push(known);
       continue;
     }
-    const there = displaced(weights, direction, alpha);
+    const there = perturbed(weights, direction, alpha);
     points.push(summarize(await compute.evaluateImages(architecture, there, data, options)));
   }
   return { alphas, points };

@@ -79,7 +79,7 @@ export function normalizeDirection(
 }
 
 /** θ + αd; tensors that the direction lacks are shared with θ. α = 0 gives θ itself, bit for bit. */
-export function displaced(weights: Weights, direction: Weights, alpha: number): Weights {
+export function perturbed(weights: Weights, direction: Weights, alpha: number): Weights {
   if (alpha === 0) return weights;
   const moved = new Map<string, HostTensor>(weights);
   for (const [name, { data: d }] of direction) {

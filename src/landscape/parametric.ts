@@ -70,6 +70,42 @@ function factors(alpha: number, path: Path): readonly [number, number] {
 }
 
 /**
+ * Loss and accuracy at one point of the path between two networks, over whole data sets, in evaluation mode.
+ *
+ * @param weights at α = 0 and at α = 1.
+ */
+export async function pathPoint(
+  compute: Compute,
+  architecture: Architecture,
+  data: Readonly<Record<Split, Dataset>>,
+  [first, second]: readonly [Weights, Weights],
+  alpha: number,
+  { path, statistics, batchSize, ...options }: PathOptions,
+): Promise<PathPoint> {
+  const between = interpolated(architecture, first, second, alpha, path);
+  const network =
+    statistics === 'fixed'
+      ? between
+      : await compute.batchStatistics(architecture, between, data.train, { batchSize, ...options });
+  const train = summarize(await compute.evaluateImages(architecture, network, data.train, options));
+  const test = summarize(await compute.evaluateImages(architecture, network, data.test, options));
+  return { train, test };
+}
+
+/** How the network at a point of a path does. */
+export interface PathPoint {
+  readonly train: Evaluation;
+  readonly test: Evaluation;
+}
+
+export interface PathOptions extends EvaluationOptions {
+  readonly path: Path;
+  readonly statistics: PlotStatistics;
+  /** Images a pass for statistics that are recomputed, at least 2; see batchStatistics. */
+  readonly batchSize: number;
+}
+
+/**
  * Loss and accuracy on the way from SB to LB, over whole data sets, in evaluation mode.
  *
  * @returns a point for each α, in the order of the alphas.

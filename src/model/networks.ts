@@ -197,3 +197,23 @@ function deep(
     ],
   };
 }
+
+/** What a network without a name of its own is called. */
+const UNNAMED = 'custom network';
+
+/** The name of the network that has these layers, whatever its dropout; "custom network" where it is none of these. */
+export function networkName(layers: readonly Layer[]): string {
+  const shape = shapeOf(layers);
+  const known = [SIMPLE_VGG, ...PAPER_NETWORKS.map(paperNetwork)];
+  return known.find((one) => shapeOf(one.layers) === shape)?.name ?? UNNAMED;
+}
+
+function shapeOf(layers: readonly Layer[]): string {
+  return JSON.stringify(
+    layers.map((layer) =>
+      Object.entries({ ...layer, dropout: undefined })
+        .filter(([, value]) => value !== undefined)
+        .sort(),
+    ),
+  );
+}

@@ -1,9 +1,4 @@
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { writeAtomically } from '../support/atomic-file';
-import { messageOf, UserError } from '../support/errors';
-import { sha256 } from '../support/sha256';
-import { tensorSpecs, type Architecture } from './architecture';
 import { sizeOf, type HostTensor, type Weights } from './weights';
 
 // Our own reader and writer: the format is a length, a JSON header and raw bytes, and npm has no kept library.
@@ -85,74 +80,5 @@ function parseHeader(bytes: Uint8Array) {
     return { header: headerSchema.parse(header), metadata: metadataSchema.parse(__metadata__ ?? {}) };
   } catch {
     throw new Error('its header is not that of a safetensors file');
-  }
-}
-
-/**
- * Writes weights so that `model.load_state_dict` of PyTorch takes them (after `safetensors.torch.load_file`).
- * The file appears whole or not at all.
- *
- * @returns the file's SHA-256.
- */
-export function writeWeights(file: string, weights: Weights): string {
-  const bytes = encodeSafetensors(weights);
-  writeAtomically(file, bytes);
-  return sha256(bytes);
-}
-
-/**
- * Reads the weights of an architecture.
- *
- * @throws UserError if the file cannot be read, is damaged, or belongs to another network.
- */
-export function readWeights(file: string, architecture: Architecture): Weights {
-  const tensors = readTensors(file);
-  const weights = new Map<string, HostTensor>();
-  for (const { name, shape } of tensorSpecs(architecture)) {
-    const tensor = tensors.get(name);
-    if (!tensor) throw new UserError(`${file} is not of ${architecture.name}: it lacks ${name}.`);
-    checkShape(file, name, tensor, shape, architecture);
-    weights.set(name, tensor);
-  }
-  const stranger = [...tensors.keys()].find((name) => !weights.has(name));
-  if (stranger) throw new UserError(`${file} is not of ${architecture.name}, which has no ${stranger}.`);
-  return weights;
-}
-
-/**
- * Reads a direction of an architecture's parameters: tensors with the weights' names, of which any may be
- * missing, which means 0.
- *
- * @throws UserError as {@link readWeights} does.
- */
-export function readDirection(file: string, architecture: Architecture): Weights {
-  const shapes = new Map(tensorSpecs(architecture).map(({ name, shape }) => [name, shape]));
-  const tensors = readTensors(file);
-  for (const [name, tensor] of tensors) {
-    const shape = shapes.get(name);
-    if (!shape)
-      throw new UserError(`${file} is not a direction of ${architecture.name}, which has no ${name}.`);
-    checkShape(file, name, tensor, shape, architecture);
-  }
-  return tensors;
-}
-
-function checkShape(
-  file: string,
-  name: string,
-  tensor: HostTensor,
-  shape: readonly number[],
-  { name: architecture }: Architecture,
-): void {
-  if (tensor.shape.join() !== shape.join()) {
-    throw new UserError(`${file} is not of ${architecture}: ${name} is [${tensor.shape}], not [${shape}].`);
-  }
-}
-
-function readTensors(file: string): Map<string, HostTensor> {
-  try {
-    return decodeSafetensors(readFileSync(file)).tensors;
-  } catch (error) {
-    throw new UserError(`${file} cannot be used as safetensors: ${messageOf(error)}.`);
   }
 }

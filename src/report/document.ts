@@ -14,6 +14,7 @@ import type { ReportDocument } from './section';
 
 /** What there is to say of a report. Every form for people to read is a rendering of this. */
 export function reportDocument(report: Report): ReportDocument {
+  if (report.progress) return partialDocument(report, report.progress);
   return {
     title:
       seedsOf(report).length > 1
@@ -31,6 +32,27 @@ export function reportDocument(report: Report): ReportDocument {
       ...controlSections(report),
       ...sensitivitySections(report),
       ...changeSections(report),
+      ...makingSections(report),
+    ],
+  };
+}
+
+/** A report of an experiment that is under way: what is there, and what is missing. */
+function partialDocument(report: Report, { done, missing }: NonNullable<Report['progress']>): ReportDocument {
+  const { runs, curves, generalization } = report;
+  return {
+    title: 'Do large batches find sharp minima?',
+    verdict: report.verdict,
+    lead: [[{ verdict: report.verdict }, `: ${report.reason}.`]],
+    sections: [
+      {
+        title: 'What is missing',
+        level: 2,
+        blocks: [{ paragraph: `${done} jobs are done. Missing:` }, { list: missing }],
+      },
+      ...(curves.length > 0 ? curveSections(report) : []),
+      ...(runs.length > 0 ? runSections(report) : []),
+      ...(generalization.length > 0 ? generalizationSections(report) : []),
       ...makingSections(report),
     ],
   };

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { EVALUATION_STATISTICS } from '../jobs/measure';
+import { environmentSchema, type Environment } from '../jobs/result';
 import { UserError } from '../support/errors';
 import { SPLITS } from '../data/dataset';
 import { anyNumber, epochRecordSchema, evaluationSchema } from '../training/checkpoint';
@@ -143,6 +145,10 @@ const sensitivitySchema = z
           split: z.enum(SPLITS),
           range: z.number().describe('largest |α| taken'),
           rise: z.enum(['mean', 'maximum', 'curvature']).describe('what is taken as the rise'),
+          statistics: z
+            .enum(EVALUATION_STATISTICS)
+            .optional()
+            .describe('of batch norm; as training left them in reports of earlier versions'),
           verdict: z.enum(VERDICTS),
           ...estimate,
         }),
@@ -155,6 +161,7 @@ const sensitivitySchema = z
           split: z.enum(SPLITS),
           direction: z.number().int(),
           regime: z.enum(REGIMES),
+          statistics: z.enum(EVALUATION_STATISTICS).optional(),
           loss: z.array(anyNumber).readonly().describe('in nats, one an alpha'),
         }),
       )
@@ -193,24 +200,8 @@ const trainingSensitivitySchema = z
   })
   .meta({ id: 'TrainingSensitivity' });
 
-/** On what an experiment ran. */
-export const environmentSchema = z.object({
-  engine: z.string(),
-  engineVersion: z.string(),
-  device: z.string(),
-  threads: z.number().int(),
-  skippedEngines: z
-    .array(z.string())
-    .default([])
-    .describe('engines that auto tried before, and why they did not do'),
-  node: z.string(),
-  platform: z.string(),
-  commit: z.string().nullable().describe("of the project's own code; null where it is no git checkout"),
-  dataSha256: z.string().describe('of the training images and labels'),
-});
-
 /** How two minimizers do on the same test images. */
-export const pairedTestSchema = z.object({
+const pairedTestSchema = z.object({
   images: z.number().int(),
   onlySmallBatchRight: z.number().int(),
   onlyLargeBatchRight: z.number().int(),
@@ -218,7 +209,15 @@ export const pairedTestSchema = z.object({
   lossDifferenceError: anyNumber.describe('its standard error'),
 });
 
+const progressSchema = z.object({
+  done: z.number().int().describe('jobs of the experiment that are done'),
+  missing: z.array(z.string()).readonly().describe('what is not there yet'),
+});
+
 export const reportSchema = z.object({
+  study: z.literal('comparison').optional().describe('absent in reports of earlier versions'),
+  format: z.literal(1).optional(),
+  progress: progressSchema.optional().describe('in a report of an experiment that is under way'),
   verdict: z.enum(VERDICTS),
   reason: z.string(),
   claims: z.array(claimSchema).readonly(),
@@ -246,7 +245,7 @@ export const reportSchema = z.object({
 export type Report = z.output<typeof reportSchema>;
 export type RunReport = Report['runs'][number];
 export type CurveReport = Report['curves'][number];
-export type EnvironmentReport = Report['environment'];
+export type EnvironmentReport = Environment;
 export type ControlReport = NonNullable<Report['control']>;
 
 /** report.json: what is not finite becomes null, as JSON has no other word for it. */

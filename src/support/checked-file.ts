@@ -18,11 +18,15 @@ export function writeChecked(
   content: Uint8Array,
   { keepsEarlier = true }: { readonly keepsEarlier?: boolean } = {},
 ): void {
-  const whole = Buffer.concat([Buffer.from(`${sha256(content)}\n`), content]);
-  writeAtomically(file, whole, () => {
+  writeAtomically(file, checkedBytes(content), () => {
     const there = keepsEarlier ? bytesOf(file) : undefined;
     if (there && contentOf(there)) ifThere(() => renameSync(file, earlier(file)));
   });
+}
+
+/** Bytes with their checksum in front, as {@link writeChecked} writes them. */
+export function checkedBytes(content: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from(`${sha256(content)}\n`), content]);
 }
 
 /**

@@ -4,35 +4,37 @@ import { MultiBar, Presets } from 'cli-progress';
 export interface Progress {
   /** Prints a line of its own. */
   say(line: string): void;
-  /** Begins a stretch of work of so many images; several may be under way at once. */
-  begin(title: string, images: number): Stretch;
-  /** Leaves what is shown as it is: no stretch under way will end any more. */
+  /** Prints a line where there is no bar to show it, such as the end of an epoch. */
+  detail(line: string): void;
+  /** Begins a task of so much work, in any unit; several may be under way at once. */
+  begin(title: string, work: number): Task;
+  /** Leaves what is shown as it is: no task under way will end any more. */
   close(): void;
 }
 
-/** A stretch of work under way. */
-export interface Stretch {
-  advance(images: number): void;
-  /** So many images need not be done after all. */
-  skip(images: number): void;
+/** A task under way. */
+export interface Task {
+  advance(work: number): void;
+  /** More work has become known. */
+  extend(work: number): void;
   /** Something worth showing beside the bar, such as the loss. */
   note(text: string): void;
-  /** Something worth a line of its own where there is no bar, such as the end of an epoch. */
+  /** Prints how far the task is, where there is no bar. */
   milestone(text: string): void;
   end(): void;
 }
 
-/** Progress on stderr: a bar for each stretch under way on a terminal, plain lines elsewhere. */
+/** Progress on stderr: a bar for each task under way on a terminal, plain lines elsewhere. */
 export function stderrProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
   return stream.isTTY ? terminalProgress(stream) : plainProgress(stream);
 }
 
 function terminalProgress(stream: NodeJS.WriteStream): Progress {
-  /** The bars of the stretches under way, the first to end above the others. */
+  /** The bars of the tasks under way, the first to end above the others. */
   let bars: MultiBar | undefined;
   let open = 0;
   const stop = () => {
-    // Shows what was said last.
+    // Shows what was noted last.
     bars?.update();
     bars?.stop();
     bars = undefined;
@@ -42,7 +44,7 @@ function terminalProgress(stream: NodeJS.WriteStream): Progress {
     new MultiBar(
       {
         stream,
-        format: `{title} {bar} {percentage}% | {note}{rate} images/s | {left} left`,
+        format: `{title} {bar} {percentage}% | {left} left | {note}`,
         barsize: 24,
         // The terminal is left as it is, so that nothing needs to be restored after Ctrl-C.
         linewrap: null,
@@ -53,30 +55,26 @@ function terminalProgress(stream: NodeJS.WriteStream): Progress {
     );
   return {
     say(line) {
-      // Above the bars, at their next turn.
+      // Above the bars, at their next update.
       if (bars) bars.log(`${line}\n`);
       else stream.write(`${line}\n`);
     },
-    begin(title, images) {
+    detail: () => {},
+    begin(title, work) {
       const begun = performance.now();
-      let [done, total] = [0, images];
+      let [done, total] = [0, work];
       let text = '';
-      const payload = () => ({
-        title,
-        note: text && `${text} | `,
-        rate: rate(done, begun),
-        left: timeLeft(done, total, begun),
-      });
+      const payload = () => ({ title, note: text, left: timeLeft(done, total, begun) });
       bars ??= start();
       open++;
-      const bar = bars.create(images, 0, payload());
+      const bar = bars.create(work, 0, payload());
       return {
         advance(more) {
           done += more;
           bar.update(Math.min(done, total), payload());
         },
-        skip(fewer) {
-          total -= fewer;
+        extend(more) {
+          total += more;
           bar.setTotal(total);
         },
         note: (next) => void (text = next),
@@ -94,26 +92,23 @@ function plainProgress(stream: NodeJS.WriteStream): Progress {
   const say = (line: string) => void stream.write(`${line}\n`);
   return {
     say,
-    begin(title, images) {
+    detail: say,
+    begin(title, work) {
       const begun = performance.now();
-      let [done, total] = [0, images];
-      say(`${title}: begun`);
+      let [done, total] = [0, work];
       return {
         advance: (more) => void (done += more),
-        skip: (fewer) => void (total -= fewer),
+        extend: (more) => void (total += more),
         note: () => {},
         milestone(text) {
-          say(`${title}: ${text} | ${rate(done, begun)} images/s | ${timeLeft(done, total, begun)} left`);
+          const share = total > 0 ? Math.min(100, (100 * done) / total) : 0;
+          say(`${title}: ${share.toFixed(0)}%, ${timeLeft(done, total, begun)} left; ${text}`);
         },
-        end: () => say(`${title}: done in ${duration((performance.now() - begun) / 1000)}`),
+        end: () => {},
       };
     },
     close: () => {},
   };
-}
-
-function rate(done: number, begun: number): string {
-  return imagesPerSecond(done / ((performance.now() - begun) / 1000));
 }
 
 /** Images a second, with as many digits as mean something. */
@@ -121,9 +116,9 @@ export function imagesPerSecond(rate: number): string {
   return rate.toFixed(rate < 10 ? 1 : 0);
 }
 
-function timeLeft(done: number, images: number, begun: number): string {
+function timeLeft(done: number, work: number, begun: number): string {
   if (done === 0) return '?';
-  return duration((((performance.now() - begun) / 1000) * (images - done)) / done);
+  return duration((((performance.now() - begun) / 1000) * (work - done)) / done);
 }
 
 /** Seconds as a person says them: "48 s", "12 min 5 s", "2 h 10 min". */

@@ -30,19 +30,27 @@ export const epochRecordSchema = z
       .describe(
         'of the training images at the end of the epoch, in nats, where a rule to stop by looked at it',
       ),
-    test: evaluationSchema.nullable().describe('of the whole test set; null after most epochs'),
+    test: evaluationSchema
+      .nullish()
+      .describe('of the whole test set, where it was evaluated after the epoch'),
   })
   .meta({ id: 'Epoch' });
 
 const metadataSchema = z.object({
+  threads: z.number().int().optional(),
   history: z.array(epochRecordSchema),
   seconds: z.number(),
   stepsDone: z.number().int(),
   lossSum: z.number(),
 });
 
-/** Where a training stands, as safetensors: weights and running statistics, the optimizer's state, and its notes. */
-export function encodeCheckpoint({ weights, optimizer, ...notes }: TrainingState): Uint8Array {
+/** Where a training stands, and with how many threads it was computed so far, which decides the rounding. */
+export interface Checkpoint extends TrainingState {
+  readonly threads?: number;
+}
+
+/** A checkpoint as safetensors: weights and running statistics, the optimizer's state, and its notes. */
+export function encodeCheckpoint({ weights, optimizer, ...notes }: Checkpoint): Uint8Array {
   return encodeSafetensors(new Map([...weights, ...optimizer]), { training: JSON.stringify(notes) });
 }
 
@@ -51,7 +59,7 @@ export function encodeCheckpoint({ weights, optimizer, ...notes }: TrainingState
  *
  * @throws if it is anything else.
  */
-export function decodeCheckpoint(bytes: Uint8Array): TrainingState {
+export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   const { tensors, metadata } = decodeSafetensors(bytes);
   const notes = metadataSchema.parse(JSON.parse(metadata.training ?? ''));
   const weights = new Map<string, HostTensor>();

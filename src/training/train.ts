@@ -26,17 +26,21 @@ import { asksForTrainingLoss, endsTraining, type EpochLosses, type StoppingRule 
 export interface TrainingConfig extends Remedies {
   /** Images a step; the last step of an epoch takes what is left. */
   readonly batchSize: number;
-  /** At most, where there is a rule to stop by. */
+  /** Number of epochs; the maximum number where a stopping rule or a number of steps is set. */
   readonly epochs: number;
+  /** Number of optimizer steps after which training ends, possibly within an epoch. */
+  readonly steps?: number;
   readonly stopping?: StoppingRule;
   /** Of the first epoch. */
   readonly learningRate: number;
   readonly schedule: Schedule;
+  /** Number of epochs over which a schedule runs; `epochs` by default. */
+  readonly scheduleEpochs?: number;
   readonly optimizer: OptimizerConfig;
   /** Random crops and flips of the training images. */
   readonly augment: boolean;
-  /** The test set is evaluated after every so many epochs, and at the end. */
-  readonly testEvery: number;
+  /** Epochs between evaluations of the test set, which is also evaluated at the end; never by default. */
+  readonly testEvery?: number;
   /** Another number gives another order of the batches from the same initial weights; 0 unless told. */
   readonly batchOrder?: number;
 }
@@ -53,7 +57,7 @@ export interface EpochRecord {
    * where a rule to stop by looked at it.
    */
   readonly trainingLoss?: number;
-  readonly test: Evaluation | null;
+  readonly test?: Evaluation | null;
 }
 
 export interface TrainingResult {
@@ -76,15 +80,25 @@ export interface TrainingState extends TrainingResult {
   readonly lossSum: number;
 }
 
-/** Told while a training goes on, and how it is stopped. */
+/** Callbacks during training, and the signal that aborts it. */
 export interface TrainingProgress {
   onStep?(step: { epoch: number; loss: number; images: number }): void;
   /** Training goes on when this has ended. */
   onEpoch?(record: EpochRecord, state: () => Promise<TrainingState>): void | Promise<void>;
-  /** The last that is heard of a training whose signal was aborted. */
+  /** Numbers of optimizer steps, counted from the start of training, after which `onSnapshot` is called. */
+  readonly snapshotSteps?: readonly number[];
+  /** Receives the weights, with the running statistics as they are then. Training continues once this has ended. */
+  onSnapshot?(step: number, weights: Weights): void | Promise<void>;
+  /** The last call of a training whose signal was aborted. */
   onInterrupt?(state: TrainingState): void;
   /** Where it is aborted with an {@link Interrupted}, that is thrown after the step under way. */
   readonly signal?: AbortSignal;
+}
+
+/** The images of a training; the test set is needed only where `testEvery` is set. */
+export interface TrainingData {
+  readonly train: Dataset;
+  readonly test?: Dataset;
 }
 
 /** The loss of a training stopped being a number. */
@@ -105,7 +119,7 @@ export class Diverged extends UserError {
 export async function trainRegime(
   engine: Engine,
   architecture: Architecture,
-  data: { train: Dataset; test: Dataset },
+  data: TrainingData,
   config: TrainingConfig,
   seed: number,
   progress: TrainingProgress = {},
@@ -140,17 +154,23 @@ export async function trainRegime(
   try {
     while (!isOver()) {
       const epoch = history.length + 1;
-      const learningRate = learningRateAt(config.schedule, config.learningRate, epoch - 1, config.epochs);
+      const learningRate = learningRateAt(
+        config.schedule,
+        config.learningRate,
+        epoch - 1,
+        config.scheduleEpochs ?? config.epochs,
+      );
       await trainEpoch(epoch, learningRate);
+      // A number of steps that is reached within an epoch leaves that epoch out of the history.
+      if (stepsDone < stepsAnEpoch) break;
       const trainingModeLoss = lossSum / data.train.count;
       const losses = asksForTrainingLoss(config.stopping, trainingModeLoss)
         ? { trainingModeLoss, trainingLoss: await trainingLoss() }
         : { trainingModeLoss };
-      const last = isOver(losses);
-      const test =
-        last || epoch % config.testEvery === 0
-          ? await evaluate(engine, architecture, await network.weights(), data.test, { signal })
-          : null;
+      const isTested = config.testEvery !== undefined && (isOver(losses) || epoch % config.testEvery === 0);
+      const test = isTested
+        ? await evaluate(engine, architecture, await network.weights(), data.test!, { signal })
+        : null;
       const record = { epoch, learningRate, ...losses, test };
       history.push(record);
       [stepsDone, lossSum] = [0, 0];
@@ -170,6 +190,7 @@ export async function trainRegime(
     const epochs = [...history, ...next];
     return (
       epochs.length >= config.epochs ||
+      epochs.length * stepsAnEpoch >= (config.steps ?? Infinity) ||
       (config.stopping !== undefined && endsTraining(epochs, config.stopping))
     );
   }
@@ -188,6 +209,8 @@ export async function trainRegime(
     for (const [index, indices] of [...inBatches(order, config.batchSize)].entries()) {
       const step = index + 1;
       if (step <= stepsDone) continue;
+      const stepsBefore = history.length * stepsAnEpoch + stepsDone;
+      if (stepsBefore >= (config.steps ?? Infinity)) return;
       const augmentation = config.augment ? randomStream(seed, 'augmentation', epoch, step) : undefined;
       const dropout: DropoutMasks = (iteration) =>
         randomStream(seed, 'dropout', epoch, step, ...(iterations > 1 ? [iteration] : []));
@@ -202,6 +225,9 @@ export async function trainRegime(
       stepsDone = step;
       lossSum += loss * batch.size;
       progress.onStep?.({ epoch, loss, images: batch.size });
+      if (progress.snapshotSteps?.includes(stepsBefore + 1)) {
+        await progress.onSnapshot?.(stepsBefore + 1, await network.weights());
+      }
       // Lets signals and the progress display have their turn.
       await nextTurn();
       signal?.throwIfAborted();

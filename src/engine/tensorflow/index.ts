@@ -2,7 +2,7 @@ import { availableParallelism, cpus } from 'node:os';
 import type * as TfNode from '@tensorflow/tfjs-node-gpu';
 import type { Engine } from '../engine';
 import { tensorflowKernels } from './kernels';
-import { prepareProcess } from './prepare-process';
+import { prepareProcess, threadsOf } from './prepare-process';
 import { provisionTensorflow, tensorflowBuild } from './provision';
 import { rawOps } from './raw-ops';
 
@@ -25,7 +25,7 @@ export async function openTensorflow(cache: string, report: (line: string) => vo
       version: `tfjs-node-gpu ${tf.version['tfjs-node']}, TensorFlow ${ops.version}`,
       device: ops.onGpu ? 'GPU' : `CPU (${cpus()[0]?.model.trim() ?? 'unknown'})`,
       gpu: ops.onGpu,
-      threads: availableParallelism(),
+      threads: threadsOf(process.env) ?? availableParallelism(),
       workers: 1,
     },
     kernels: tensorflowKernels(tf, ops),

@@ -19,3 +19,14 @@ export function prepareProcess(): void {
   old.isNullOrUndefined = (value: unknown) => value === null || value === undefined;
   old.isArray = Array.isArray;
 }
+
+/** Environment variables under which TensorFlow uses so many threads; none where the number is not given. */
+export function threadVariables(threads: number | undefined): Record<string, string> {
+  if (threads === undefined) return {};
+  return { TF_NUM_INTRAOP_THREADS: String(threads), TF_NUM_INTEROP_THREADS: '1' };
+}
+
+/** Threads that an operation of TensorFlow's uses in this process, where its environment says so. */
+export function threadsOf(environment: NodeJS.ProcessEnv): number | undefined {
+  return Number(environment.TF_NUM_INTRAOP_THREADS) || undefined;
+}
