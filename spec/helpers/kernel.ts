@@ -50,12 +50,12 @@ export function tinyData(): LoadedData {
 }
 
 /** The same as studies know it. */
-export function tinyKnownData(): KnownData {
+function tinyKnownData(): KnownData {
   const { train, test, sha256 } = tinyData();
   return { ...sha256, trainImages: train.count, testImages: test.count };
 }
 
-export async function specEngineId(): Promise<EngineId> {
+async function specEngineId(): Promise<EngineId> {
   const { name, version } = (await specEngine()).info;
   return { name, version };
 }

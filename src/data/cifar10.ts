@@ -38,11 +38,6 @@ const SOURCES: Readonly<Record<Split, SplitSource>> = {
   },
 };
 
-/** How many images a split has. */
-export function splitCount(split: Split): number {
-  return SOURCES[split].count;
-}
-
 /** SHA-256 of a split's labels and images as this module keeps them. */
 export function splitSha256(split: Split): string {
   return SOURCES[split].sha256;
