@@ -191,6 +191,31 @@ describe('of several that want one lease', () => {
   );
 });
 
+test('a lease has one holder at a time, however often and in whatever order it is taken and released', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.scheduler(), fc.integer({ min: 2, max: 4 }), async (scheduler, count) => {
+      const store = scheduledStore(scheduler, new Map());
+      const holders = { now: 0, most: 0, all: 0 };
+      const worker = async () => {
+        const leases = leaseTaker(store);
+        for (let round = 0; round < 3; round++) {
+          const taken = await leases.take(PREFIX);
+          if (isHolder(taken)) continue;
+          holders.all++;
+          holders.most = Math.max(holders.most, ++holders.now);
+          await scheduler.schedule(Promise.resolve());
+          holders.now--;
+          await taken.release(false);
+        }
+      };
+      await scheduler.waitFor(Promise.all(Array.from({ length: count }, worker)));
+      expect(holders).toMatchObject({ now: 0, most: 1 });
+      expect(holders.all).toBeGreaterThan(0);
+    }),
+    { numRuns: 300 },
+  );
+});
+
 describe('of several processes that want the lease of a dead one', () => {
   const PROCESSES = 4;
   const ROUNDS = 150;

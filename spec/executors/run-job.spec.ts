@@ -317,6 +317,10 @@ describe('weights that a store lacks', () => {
     await store.write(key, Buffer.from(JSON.stringify(theirs)));
     await view.refresh([training]);
     expect(await states()).toEqual(['missing', 'missing', 'missing']);
+    // It is measured again though its result is there.
+    await run(store, [{ measure: path }]);
+    await view.refresh([training]);
+    expect(await states()).toEqual(['missing', 'missing', 'done']);
   });
 
   test('or that were damaged are noticed by their hash', async () => {

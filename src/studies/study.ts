@@ -82,7 +82,9 @@ export interface StudyRun<Findings> {
 }
 
 const PUBLISH_INTERVAL = 10_000;
-/** Asking a large study what is next may take at most such a share of the time. */
+/** Asking a study what is next may take so long, in ms, after every job; a larger one is asked less often. */
+const SHORT_ASK = 1000;
+/** Asking a large study may take at most such a share of the time. */
 const NEXT_SHARE = 0.05;
 
 /** Images that pass with a gradient take about three times as long as those that are only evaluated. */
@@ -144,7 +146,7 @@ export async function runStudy<Settings, Findings>(
       task.extend(work);
     }
     const took = performance.now() - begun;
-    askAgainAt = performance.now() + took / NEXT_SHARE;
+    askAgainAt = took < SHORT_ASK ? -Infinity : performance.now() + took / NEXT_SHARE;
   }
 
   function start(job: Job): void {
