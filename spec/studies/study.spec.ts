@@ -566,7 +566,8 @@ describe('a study that is run', () => {
         };
       },
     };
-    const { study, jobs } = plainStudy(seeded(1));
+    // It ends after the first of two epochs, which no cost can tell beforehand.
+    const { study, jobs } = plainStudy([{ ...training, seed: 1, until: { loss: 100 } }]);
     await runHere(study, setup, freshStore(), { progress });
     // A pass with a gradient takes about three times as long as an evaluation.
     const works = jobs.map(costOf).map(({ training: gradients, evaluation }) => 3 * gradients + evaluation);
@@ -574,7 +575,6 @@ describe('a study that is run', () => {
     expect(seen).toEqual({ work: total, total, ended: 1 });
     expect(details).toEqual([
       expect.stringMatching(/^training of .*, seed 1: epoch 1\/2, loss \d/),
-      expect.stringMatching(/^training of .*, seed 1: epoch 2\/2, loss \d/),
       expect.stringMatching(/^1 of 2 jobs done: training of .*, seed 1$/),
       expect.stringMatching(/^2 of 2 jobs done: .*, seed 1: evaluation, 48 images$/),
     ]);

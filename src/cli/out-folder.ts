@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { folderStore } from '../executors/folder-store';
 import { isHolder, leaseTaker } from '../executors/lease';
@@ -97,8 +98,9 @@ export async function holdFolder(path: string): Promise<void> {
     return;
   }
   const { pid, host, since } = taken;
+  const gone = host === hostname() ? '' : `, or delete ${join(path, '.lock')} if that process is gone`;
   throw new UserError(
-    `${path} is in use by process ${pid} on ${host}, since ${since}: wait for it, or choose another --out.`,
+    `${path} is in use by process ${pid} on ${host}, since ${since}: wait for it, choose another --out${gone}.`,
   );
 }
 
