@@ -93,23 +93,4 @@ function figures(folder: string): unknown {
       (await folderStore(path('store of one')).list('results/')).length,
     );
   }, 900_000);
-
-  test('a worker that drains stores where its training stands, and another one resumes there', async () => {
-    const long = [...EXPERIMENT, '--small-epochs', '20', '--seeds', '1', '--seed', '7'];
-    const sweep = startReproduce([
-      ...long,
-      ...['--out', path('long'), '--store', path('store'), '--queue', redis.url],
-    ]);
-    const store = folderStore(path('store'));
-    const first = worker();
-    while ((await store.list('checkpoints/')).length === 0) await setTimeout(50);
-    first.process.kill('SIGTERM');
-    expect((await first.ended).code).toBe(143);
-    const second = worker();
-    await second.said('resuming after');
-    sweep.process.kill('SIGINT');
-    expect((await sweep.ended).code).toBe(130);
-    second.process.kill('SIGTERM');
-    expect((await second.ended).code).toBe(143);
-  }, 300_000);
 });

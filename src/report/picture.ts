@@ -31,9 +31,11 @@ export function drawReport(report: Report): Promise<Buffer> {
   );
 }
 
-/** Whether there are curves of both regimes to be drawn. */
-export function isDrawable({ curves }: Report): boolean {
-  return (['SB', 'LB'] as const).every((regime) => trainingCurves(curves, regime).length > 0);
+/** Whether there are runs and curves of both regimes to be drawn. */
+export function isDrawable({ runs, curves }: Report): boolean {
+  return (['SB', 'LB'] as const).every(
+    (regime) => runs.some((run) => run.regime === regime) && trainingCurves(curves, regime).length > 0,
+  );
 }
 
 /** The picture's words, which say what was drawn. */

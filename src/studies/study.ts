@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { withRetries, type Executor } from '../executors/executor';
 import { resultsView, type ResultsView } from '../executors/results-view';
 import type { ResultStore } from '../executors/store';
@@ -110,6 +111,8 @@ export async function runStudy<Settings, Findings>(
   const results = await resultsView(run.store);
   const stopping = new AbortController();
   const signal = AbortSignal.any([run.signal, stopping.signal]);
+  // Every job under way listens to it.
+  setMaxListeners(0, signal);
   const underWay = new Map<string, Promise<void>>();
   const failures = new Map<string, { job: Job; reason: string }>();
   const task = progress.begin(study.name, 0);

@@ -5,6 +5,7 @@ import type { Training } from '../../../src/jobs/training';
 import type { ComparisonSetup } from '../../../src/studies/comparison/jobs';
 import { judge } from '../../../src/studies/comparison/judge';
 import { comparisonOf, settingsOf, type PresetName } from '../../../src/studies/comparison/settings';
+import { comparisonStudy } from '../../../src/studies/comparison/study';
 import type { Report } from '../../../src/report/report';
 import { powerToFind } from '../../../src/verdict/power';
 import { ENVIRONMENT } from '../../helpers/environment';
@@ -591,6 +592,28 @@ describe('what is judged of results', () => {
       expect(report).toMatchObject({ verdict: 'INCONCLUSIVE', claims: [], measures: [], control: null });
       expect(report.power.power).toBeNaN();
       expect(report.reason).toContain('under way');
+    });
+
+    test.each<[string, (measure: Measure) => boolean]>([
+      ['every measure', () => true],
+      ['every curve', ({ kind }) => kind === 'curve'],
+      [
+        'the test images of LB',
+        ({ split, of: [{ training }] }) => split === 'test' && training.batchSize === 1024,
+      ],
+      [
+        'the curves near the minimizer',
+        (measure) => measure.kind === 'curve' && Math.max(...measure.alphas) < 1,
+      ],
+    ])('is written in every form where %s is missing', async (_, missing) => {
+      const early = judged({}, { missing });
+      expect(early.progress!.missing.length).toBeGreaterThan(0);
+      const files = await comparisonStudy.files(early);
+      expect(files.map(({ name }) => name)).toEqual(
+        expect.arrayContaining(['report.md', 'report.html', 'report.json']),
+      );
+      expect(String(files.find(({ name }) => name === 'report.md')!.content)).toContain('What is missing');
+      expect(comparisonStudy.parse(String(files.at(-1)!.content), 'report.json')).toEqual(early);
     });
 
     test('says where a training diverged', () => {

@@ -19,7 +19,7 @@ import {
 } from './jobs';
 import { judgeControl } from './judge-control';
 import { judgeLearningRates, judgeSensitivity } from './judge-sensitivity';
-import { measuresOf, powerOf } from './measures';
+import { measuresOf, POWER_RATIO, powerOf } from './measures';
 import { changedFromPreset, commandOf, controlCommandOf, presetRules, seedsOf } from './settings';
 import { curvesAround, pairs, runReport } from './stored-curves';
 
@@ -156,7 +156,7 @@ function partial(setup: ComparisonSetup, stored: Stored, diverged: string | unde
       `the experiment is under way: ${done} of its jobs are done, and there is no verdict before its end`,
     claims: [],
     measures: [],
-    power: { ratio: NaN, n: 0, over: 'directions', spread: NaN, power: NaN, open: null, deciding: NaN },
+    power: { ratio: POWER_RATIO, n: 0, over: 'directions', spread: NaN, power: NaN, open: null, deciding: NaN },
     control: null,
     sensitivity: null,
     trainingSensitivity: null,

@@ -10,7 +10,7 @@ import { pairs } from './stored-curves';
 // What is reported beside the claims, without a verdict.
 
 /** The ratio whose chance to be found the report tells. */
-const POWER_RATIO = 1.3;
+export const POWER_RATIO = 1.3;
 
 /** Error rate, shape and place of the minimum, each with its interval. */
 export function measuresOf(
