@@ -248,9 +248,10 @@ export type CurveReport = Report['curves'][number];
 export type EnvironmentReport = Environment;
 export type ControlReport = NonNullable<Report['control']>;
 
-/** report.json: what is not finite becomes null, as JSON has no other word for it. */
+/** report.json, its members in the schema's order: what is not finite becomes null, as JSON has no other word for it. */
 export function reportJson(report: Report): string {
-  return `${JSON.stringify(report, null, 2)}\n`;
+  const members = Object.keys(reportSchema.shape).map((key) => [key, report[key as keyof Report]]);
+  return `${JSON.stringify(Object.fromEntries(members), null, 2)}\n`;
 }
 
 /**

@@ -79,6 +79,8 @@ describe('an experiment', () => {
     ]);
     const text = String(files.at(-1)!.content);
     expect(comparisonStudy.parse(text, 'report.json')).toEqual(report);
+    // Rendered again, it is the same text.
+    expect(reportJson(comparisonStudy.parse(text, 'report.json'))).toBe(text);
     expect(parseReport(text, 'report.json')).toMatchObject({ study: 'comparison', format: 1 });
   });
 
