@@ -250,8 +250,8 @@ export type ControlReport = NonNullable<Report['control']>;
 
 /** report.json, its members in the schema's order: what is not finite becomes null, as JSON has no other word for it. */
 export function reportJson(report: Report): string {
-  const members = Object.keys(reportSchema.shape).map((key) => [key, report[key as keyof Report]]);
-  return `${JSON.stringify(Object.fromEntries(members), null, 2)}\n`;
+  const ordered = reportSchema.parse(JSON.parse(JSON.stringify(report)));
+  return `${JSON.stringify(ordered, null, 2)}\n`;
 }
 
 /**
