@@ -117,7 +117,8 @@ describe.each(STUDIES)('$name', ({ name, args, code, report, kills }) => {
       const { process, ended } = startReproduce(run({ args }, killedName));
       const isOver = await Promise.race([
         ended.then(() => true),
-        setTimeout(duration * random.uniform(), false),
+        // From early to late, at random within each share of the time.
+        setTimeout((duration * (kill + random.uniform())) / kills, false),
       ]);
       process.kill('SIGKILL');
       await ended;
@@ -128,7 +129,8 @@ describe.each(STUDIES)('$name', ({ name, args, code, report, kills }) => {
     const { code: ending, stderr } = await reproduce(...run({ args }, killedName));
     expect({ ending, stderr: ending === code ? '' : stderr }).toEqual({ ending: code, stderr: '' });
     expect(figures(killedName, report)).toEqual(figures(`${name} undisturbed`, report));
-    expect(new Set(states).size).toBeGreaterThan(1);
+    // Few kills may well meet the same kind of work.
+    if (kills > 5) expect(new Set(states).size).toBeGreaterThan(1);
     const left = readdirSync(join(root, killedName, 'store'), { recursive: true, encoding: 'utf8' });
     expect(left.filter((file) => /^(leases|checkpoints)\/.*\/\d+$/.test(file))).toEqual([]);
   }, 900_000);
