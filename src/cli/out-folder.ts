@@ -26,7 +26,7 @@ export interface OutFolder {
    *
    * @throws UserError if it holds another one.
    */
-  open(study: string, setup: Setup<unknown>, say: (line: string) => void): void;
+  open(study: string, setup: Setup<unknown>): void;
 }
 
 /** How to choose otherwise. */
@@ -38,7 +38,7 @@ const REPORTS = ['report.json', 'paper.json'];
 /**
  * The output folder of a command. No other process may write into it as long as this one lives.
  *
- * @param settingsOf the settings of the study, flat, as `study.json` holds them.
+ * @param settings the settings of the study, flat, as `study.json` holds them.
  * @param growing settings that may differ from those of an earlier run: they ask for more of the same.
  * @throws UserError if another process has it, or it cannot be written.
  */
@@ -67,7 +67,8 @@ export async function openOutFolder(
       const file = join(path, `${name}.safetensors`);
       if (!existsSync(file)) return false;
       const known = weights.get(name) ?? sha256(readFileSync(file));
-      weights.set(name, known === hash ? known : hash);
+      // Where they are others, the caller writes these now.
+      weights.set(name, hash);
       return known === hash;
     },
     open(study, { engine, data, environment }) {

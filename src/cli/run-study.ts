@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { openCompute, type EngineChoice } from '../compute';
 import { chooseEngine } from '../compute/choose';
 import { probeEngine } from '../compute/probe';
-import { measureRates, type Rates } from '../compute/rates';
+import { expectedSeconds, measureRates, type Rates } from '../compute/rates';
 import type { Compute } from '../compute/compute';
 import type { DatasetName } from '../data/load';
 import type { EngineInfo, EngineName } from '../engine/engine';
@@ -16,6 +16,7 @@ import { checkStore, openStore } from '../executors/open-store';
 import type * as Queue from '../executors/queue';
 import { resultsView } from '../executors/results-view';
 import { layeredStore, type ResultStore } from '../executors/store';
+import type { WorkerSetting } from '../executors/worker-messages';
 import { inWorkerProcesses, startWorker, type WorkerProcess } from '../executors/worker-process';
 import type { Cost } from '../jobs/job';
 import { KEYS } from '../jobs/result';
@@ -77,8 +78,7 @@ export async function runCommand<Settings, Findings>(
   }
   const out = await command.out(settings);
   const store = await openStores(options, say);
-  const places = { cache: cacheFolder(), folder: options.data };
-  const data = dataSource(places, say);
+  const data = dataSource({ cache: cacheFolder(), folder: options.data }, say);
   const known = knownData(data, command.datasets(settings));
   const setup: Setup<Settings> = {
     settings,
@@ -88,18 +88,10 @@ export async function runCommand<Settings, Findings>(
   };
   for (const line of skipped) say(`Skipped ${line}`);
   if (command.overwrite) await forget(study, setup, store, say);
-  out.open(study.name, setup, say);
+  out.open(study.name, setup);
   const signal = untilInterrupted(say);
   const cost = await costLeft(study, setup, await resultsView(store));
   const isIdle = cost.training === 0 && cost.evaluation === 0;
-  const workerSetting = {
-    engine: info.name,
-    ...places,
-    data: options.data,
-    store: storeOf(options),
-    also: options.also,
-    skipped,
-  };
   const { executor, rates } = isIdle
     ? { executor: NOTHING_TO_DO, rates: undefined }
     : await openExecutor(options, {
@@ -108,7 +100,7 @@ export async function runCommand<Settings, Findings>(
         cost,
         batchSizes: command.batchSizes(settings),
         store,
-        setting: workerSetting,
+        setting: workerSettingOf(options, info, skipped),
         signal,
         say,
       });
@@ -157,6 +149,15 @@ export function checkRunOptions({ workers, threads, queue, priority, store }: Ru
 
 function storeOf({ store = DEFAULT_STORE }: Pick<RunOptions, 'store'>): string {
   return store;
+}
+
+function workerSettingOf(
+  options: RunOptions,
+  { name }: EngineInfo,
+  skipped: readonly string[],
+): WorkerSetting {
+  const { data, also } = options;
+  return { engine: name, cache: cacheFolder(), data, store: storeOf(options), also, skipped };
 }
 
 /** The stores of a command, checked. */
@@ -238,7 +239,7 @@ interface Work {
   readonly cost: Cost;
   readonly batchSizes: readonly number[];
   readonly store: ResultStore;
-  readonly setting: Parameters<typeof startWorker>[0];
+  readonly setting: WorkerSetting;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
 }
@@ -258,9 +259,9 @@ async function openExecutor(options: RunOptions, work: Work): Promise<{ executor
   const compute = work.compute ?? (await openCompute(info.name, setting.cache, say)).compute;
   const rates = await measureRates(compute, undefined, signal);
   const here = () => ({ executor: inThisProcess(jobContext(compute, setting, say)), rates });
-  const seconds = work.cost.training / rates.training + work.cost.evaluation / rates.evaluation;
   const isChosen = options.workers !== undefined || options.threads !== undefined;
-  if (isChosen || seconds < SHORT_RUN || info.gpu || info.name !== 'tensorflow') return here();
+  if (isChosen || expectedSeconds(work.cost, rates) < SHORT_RUN || info.gpu || info.name !== 'tensorflow')
+    return here();
   const layout = await measuredLayout(work, start);
   if (layout.workers === 1) return here();
   await compute.close();
@@ -301,14 +302,7 @@ export async function openServer(
   signal: AbortSignal,
   say: (line: string) => void,
 ): Promise<Executor> {
-  const setting = {
-    engine: info.name,
-    cache: cacheFolder(),
-    data: options.data,
-    store: storeOf(options),
-    also: options.also,
-    skipped,
-  };
+  const setting = workerSettingOf(options, info, skipped);
   const start = (threads: number | undefined) => startWorker(setting, threads, say);
   if (options.workers !== undefined || info.gpu || info.name !== 'tensorflow') {
     const workers = options.workers ?? info.workers;

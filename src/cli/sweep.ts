@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Command } from 'commander';
+import { expectedSeconds } from '../compute/rates';
 import { describeEngine } from '../engine/describe';
 import { resultsView } from '../executors/results-view';
 import { parsePlan, type Plan } from '../studies/sweep/plan';
@@ -91,7 +92,7 @@ async function sweep(file: string, options: SweepOptions, progress: Progress): P
         `Sweep ${plan.name}, ${describeEngine(info)}.`,
         ...(rates
           ? [
-              `At most about ${duration(cost.training / rates.training + cost.evaluation / rates.evaluation)} here, at ` +
+              `At most about ${duration(expectedSeconds(cost, rates))} here, at ` +
                 `${imagesPerSecond(rates.training)} images/s in training, ${imagesPerSecond(rates.evaluation)} in evaluation.`,
             ]
           : []),

@@ -14,6 +14,11 @@ export interface Rates {
   readonly evaluation: number;
 }
 
+/** About how long so many images take, in seconds. */
+export function expectedSeconds(images: Rates, rates: Rates): number {
+  return images.training / rates.training + images.evaluation / rates.evaluation;
+}
+
 /** Of a step; a quarter of the images an evaluation call takes, and quick's small batch. */
 const BATCH_SIZE = 64;
 /** Where a step of a few images takes longer than this, larger ones would take minutes. */

@@ -3,7 +3,12 @@ import { pool, type Pool } from 'workerpool';
 import { imagesBetween, type Dataset } from '../data/dataset';
 import type { EngineInfo } from '../engine/engine';
 import { Interrupted, messageOf, UserError } from '../support/errors';
-import { EVALUATION_BATCH, type EvaluationOptions, type ImageResults } from '../training/evaluate';
+import {
+  EVALUATION_BATCH,
+  joinedImageResults,
+  type EvaluationOptions,
+  type ImageResults,
+} from '../training/evaluate';
 import type { LossGradient } from '../training/gradient';
 import type { HessianProduct } from '../training/hessian';
 import { withoutLoneImage, withStatistics } from '../training/statistics';
@@ -84,15 +89,7 @@ export function inWorkers(info: EngineInfo, cache: string): Compute {
         dataset: part,
       });
       const { results } = await overParts<ImageResults>('evaluate', task, dataset, EVALUATION_BATCH, options);
-      const losses = new Float32Array(dataset.count);
-      const correct = new Uint8Array(dataset.count);
-      let from = 0;
-      for (const part of results) {
-        losses.set(part.losses, from);
-        correct.set(part.correct, from);
-        from += part.losses.length;
-      }
-      return { losses, correct };
+      return joinedImageResults(results);
     },
 
     async lossGradient(architecture, weights, dataset, { statistics, batchSize, ...options }) {

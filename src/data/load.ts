@@ -6,6 +6,15 @@ import { loadMnist } from './mnist';
 export const DATASETS = ['cifar10', 'cifar100', 'mnist'] as const;
 export type DatasetName = (typeof DATASETS)[number];
 
+/** Training images of each data set, so that settings are checked without loading it. */
+export const TRAIN_IMAGES: Readonly<Record<DatasetName, number>> = {
+  mnist: 60_000,
+  cifar10: 50_000,
+  cifar100: 50_000,
+};
+/** Test images of every data set. */
+export const TEST_IMAGES = 10_000;
+
 /** Where data sets are. */
 export interface DataPlaces {
   /** The cache folder; CIFAR-10 is kept there once it is decoded. */

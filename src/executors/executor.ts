@@ -1,4 +1,3 @@
-import type { Compute } from '../compute/compute';
 import type { Job } from '../jobs/job';
 import { runJob, type JobContext, type JobProgress } from './run-job';
 
@@ -44,12 +43,8 @@ export async function withRetries<T>(work: () => Promise<T>): Promise<T> {
 /** Does jobs in this process, as many at once as the engine has worker threads. */
 export function inThisProcess(context: JobContext): Executor {
   return {
-    slots: slotsOf(context.compute),
+    slots: context.compute.info.workers,
     run: (job, progress) => runJob(context, job, progress),
     close: () => context.compute.close(),
   };
-}
-
-function slotsOf({ info }: Compute): number {
-  return info.workers;
 }

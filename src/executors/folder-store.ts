@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, linkSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { UNFINISHED_FILE } from '../support/atomic-file';
 import { checkedBytes, ifThere, readChecked, removeChecked, writeChecked } from '../support/checked-file';
 import { UserError } from '../support/errors';
 import { guarded, makeFolder } from '../support/folders';
@@ -8,7 +9,6 @@ import type { ResultStore } from './store';
 
 /** What a folder holds beside results: earlier contents, and files that are not finished. */
 const NO_RESULT = /\.before$|\.tmp$/;
-const UNFINISHED = /\.[0-9a-f-]{36}\.tmp$/;
 /** In ms; a process may still be writing what is younger. */
 const UNFINISHED_FOR = 3_600_000;
 
@@ -73,7 +73,7 @@ export function folderStore(
     remove: async (key) => using(() => removeChecked(fileOf(key))),
     async tidy() {
       if (!existsSync(path)) return;
-      const unfinished = filesUnder(path).filter((name) => UNFINISHED.test(name));
+      const unfinished = filesUnder(path).filter((name) => UNFINISHED_FILE.test(name));
       for (const file of unfinished.map(fileOf)) {
         const written = ifThere(() => statSync(file).mtimeMs);
         if (written === undefined || Math.abs(Date.now() - written) < UNFINISHED_FOR) continue;

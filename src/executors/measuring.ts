@@ -14,7 +14,12 @@ import { ascentSharpness } from '../sharpness/sam';
 import { fullSpace, randomSubspace } from '../sharpness/subspace';
 import { UserError } from '../support/errors';
 import { permutation, randomStream } from '../support/random';
-import { summarize, type EvaluationOptions, type ImageResults } from '../training/evaluate';
+import {
+  joinedImageResults,
+  summarize,
+  type EvaluationOptions,
+  type ImageResults,
+} from '../training/evaluate';
 import { STATISTICS_BATCH } from '../training/statistics';
 
 /** What a measure is computed on. */
@@ -65,7 +70,7 @@ export async function computeMeasure(
         const there = perturbed(weights, direction, alpha);
         points.push(await compute.evaluateImages(architecture, there, images, options));
       }
-      return { figures: { points: points.map(summarize) }, perImage: concatenated(points) };
+      return { figures: { points: points.map(summarize) }, perImage: joinedImageResults(points) };
     }
     case 'phi': {
       const { space = 'full', epsilon, dimension, orthonormal, batchNorm = 'batch' } = measure;
@@ -148,16 +153,4 @@ export function imagesOf(dataset: Dataset, { orderSeed, from = 0, to }: Images):
   if (orderSeed === undefined) return imagesBetween(dataset, from, to);
   const order = permutation(dataset.count, randomStream(orderSeed, 'image order'));
   return gatherImages(dataset, order.subarray(from, to));
-}
-
-function concatenated(parts: readonly ImageResults[]): ImageResults {
-  const count = parts.reduce((sum, { losses }) => sum + losses.length, 0);
-  const [losses, correct] = [new Float32Array(count), new Uint8Array(count)];
-  let at = 0;
-  for (const part of parts) {
-    losses.set(part.losses, at);
-    correct.set(part.correct, at);
-    at += part.losses.length;
-  }
-  return { losses, correct };
 }

@@ -3,8 +3,7 @@ import { Queue, type RedisOptions } from 'bullmq';
 import { Redis } from 'ioredis';
 import { contentId } from '../jobs/canonical';
 import { jobId, jobLabel, type Job } from '../jobs/job';
-import { firstTraining, measureId } from '../jobs/measure';
-import { KEYS } from '../jobs/result';
+import { KEYS, measureKey } from '../jobs/result';
 import { trainingId, type EngineId } from '../jobs/training';
 import { messageOf, UserError } from '../support/errors';
 import { nextTurn } from '../support/next-turn';
@@ -27,12 +26,12 @@ export function connectionTo(url: string, signal: AbortSignal): RedisOptions {
   return {
     url,
     maxRetriesPerRequest: null,
-    retryStrategy: (times) => (signal.aborted ? null : Math.min(100 * times, MOST_BETWEEN_TRIES)),
+    retryStrategy: (times) => (signal.aborted ? null : Math.min(100 * times, MAX_RECONNECT_PAUSE)),
   };
 }
 
-/** In ms. */
-const MOST_BETWEEN_TRIES = 2000;
+/** The longest pause before a lost connection is tried again, in ms. */
+const MAX_RECONNECT_PAUSE = 2000;
 
 /**
  * Makes sure that a Redis can be reached before anything waits for it.
@@ -224,7 +223,7 @@ export function throughQueue(queue: Queue<Job>, { store, priority, say, signal }
 
 /** Names of the results of a job. */
 function keysOf(job: Job): string[] {
-  if ('measure' in job) return [KEYS.measure(trainingId(firstTraining(job.measure)), measureId(job.measure))];
+  if ('measure' in job) return [measureKey(job.measure)];
   const id = trainingId(job.train);
   return [KEYS.training(id), ...(job.snapshots ?? []).map((step) => KEYS.snapshot(id, step))];
 }

@@ -1,9 +1,10 @@
-import { Buffer } from 'node:buffer';
 import type { z } from 'zod';
-import { measureId, type Measure } from '../jobs/measure';
+import type { Measure } from '../jobs/measure';
 import {
   hasPerImageLosses,
+  imagesKey,
   KEYS,
+  measureKey,
   parseMeasureResult,
   snapshotResultSchema,
   trainingResultSchema,
@@ -108,7 +109,7 @@ export async function resultsView(store: ResultStore): Promise<ResultsView> {
       const minimizers = measure.of.map((minimizer) => minimizerOutcome(view, minimizer));
       const lost = minimizers.find(({ state }) => state === 'diverged' || state === 'failed');
       if (lost) return lost as Outcome<never, never>;
-      const key = KEYS.measure(trainingId(measure.of[0].training), measureId(measure));
+      const key = measureKey(measure);
       const result = ask(key, json(key, parseMeasureResult)) as MeasureResult<M['kind']> | undefined;
       // A figure of other weights than the training's present ones does not count.
       const isCurrent = minimizers.every(
@@ -145,10 +146,6 @@ export async function resultsView(store: ResultStore): Promise<ResultsView> {
   };
   await view.refresh();
   return view;
-}
-
-function imagesKey(measure: Measure): string {
-  return KEYS.images(trainingId(measure.of[0].training), measureId(measure));
 }
 
 /** Losses as float32, little-endian, and behind them a byte for each image: 1 where it is classified right. */

@@ -7,7 +7,9 @@ import type { Weights } from '../model/weights';
 import { costOf, jobLabel, type Job, type MeasureJob, type TrainingJob } from '../jobs/job';
 import { compactMeasure, measureId } from '../jobs/measure';
 import {
+  imagesKey,
   KEYS,
+  measureKey,
   parseMeasureResult,
   snapshotResultSchema,
   trainingResultSchema,
@@ -20,6 +22,7 @@ import {
   architectureOf,
   compactTraining,
   minimizerLabel,
+  stepOf,
   stepsPerEpoch,
   trainingConfigOf,
   trainingId,
@@ -134,6 +137,11 @@ const readTraining = (context: InStore, training: Training) =>
   readJson(context, KEYS.training(trainingId(training)), (value) => trainingResultSchema.parse(value));
 const readSnapshot = (context: InStore, training: Training, step: number) =>
   readJson(context, KEYS.snapshot(trainingId(training), step), (value) => snapshotResultSchema.parse(value));
+
+function readMinimizer(context: InStore, minimizer: Minimizer) {
+  const [training, step] = [minimizer.training, stepOf(minimizer)];
+  return step === undefined ? readTraining(context, training) : readSnapshot(context, training, step);
+}
 
 /** Refuses a job of another engine: its figures would be others. */
 function demandEngine({ compute: { info } }: JobContext, { engine }: Training): void {
@@ -357,10 +365,9 @@ async function weightsOf(
   minimizer: Minimizer,
   progress: JobProgress,
 ): Promise<StoredWeights> {
-  const { training, at } = minimizer;
+  const { training } = minimizer;
   const read = async () => {
-    const isEnd = at === undefined || at === 'end';
-    const result = await (isEnd ? readTraining(context, training) : readSnapshot(context, training, at.step));
+    const result = await readMinimizer(context, minimizer);
     if (!result) return undefined;
     if ('diverged' in result.figures) throw new UserError(result.figures.diverged);
     const { weightsSha256 } = result.figures;
@@ -378,8 +385,8 @@ async function weightsOf(
     isThere,
     async () => {
       context.say(`The weights of ${label} are not stored: training again.`);
-      const steps = at === undefined || at === 'end' ? [] : [at.step];
-      await trainAndStore(context, training, steps, steps.length === 0, progress);
+      const step = stepOf(minimizer);
+      await trainAndStore(context, training, step === undefined ? [] : [step], step === undefined, progress);
     },
     progress,
   );
@@ -407,13 +414,11 @@ async function measure(context: JobContext, job: MeasureJob, progress: JobProgre
   const { compute, store, environment, now } = context;
   const { measure: wanted } = job;
   const [{ training: first }] = wanted.of;
-  const id = trainingId(first);
-  const key = KEYS.measure(id, measureId(wanted));
+  const key = measureKey(wanted);
   /** Whether the result is there, and of the weights that there are. */
   const isDone = async () => {
     const result = await readJson(context, key, parseMeasureResult);
-    const isWhole =
-      wanted.kind !== 'evaluation' || (await store.read(KEYS.images(id, measureId(wanted)))) !== undefined;
+    const isWhole = wanted.kind !== 'evaluation' || (await store.read(imagesKey(wanted))) !== undefined;
     if (!result || !isWhole) return false;
     const hashes = await Promise.all(wanted.of.map((one) => weightsHash(context, one)));
     return hashes.every((hash, index) => hash === result.weightsSha256[index]);
@@ -448,16 +453,15 @@ async function measure(context: JobContext, job: MeasureJob, progress: JobProgre
         seconds: secondsSince(begun),
         finishedAt: now().toISOString(),
       };
-      if (perImage) await store.write(KEYS.images(id, measureId(wanted)), encodePerImage(perImage));
+      if (perImage) await store.write(imagesKey(wanted), encodePerImage(perImage));
       await store.write(key, encodeJson(result));
     },
     progress,
   );
 }
 
-async function weightsHash(context: JobContext, { training, at }: Minimizer): Promise<string | undefined> {
-  const isEnd = at === undefined || at === 'end';
-  const result = await (isEnd ? readTraining(context, training) : readSnapshot(context, training, at.step));
+async function weightsHash(context: JobContext, minimizer: Minimizer): Promise<string | undefined> {
+  const result = await readMinimizer(context, minimizer);
   return result && 'weightsSha256' in result.figures ? result.figures.weightsSha256 : undefined;
 }
 

@@ -9,6 +9,7 @@ import {
 } from './measure';
 import {
   maxEpochs,
+  stepOf,
   stepsPerEpoch,
   trainingId,
   trainingLabel,
@@ -82,8 +83,14 @@ export function trainingsOf(job: Job): readonly Training[] {
 }
 
 /** The training job that yields a minimizer. */
-export function trainingJobOf({ training, at }: Minimizer): TrainingJob {
-  return at === undefined || at === 'end' ? { train: training } : { train: training, snapshots: [at.step] };
+export function trainingJobOf(minimizer: Minimizer): TrainingJob {
+  const [train, step] = [minimizer.training, stepOf(minimizer)];
+  return step === undefined ? { train } : { train, snapshots: [step] };
+}
+
+/** Jobs without those that are there twice. */
+export function distinctJobs(jobs: readonly Job[]): Job[] {
+  return [...new Map(jobs.map((job) => [jobId(job), job])).values()];
 }
 
 /** Images that pass through a network. Passes that take a gradient count as training. */

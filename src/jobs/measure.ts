@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { SPLITS, type Split } from '../data/dataset';
 import { NORMALIZATIONS, type Normalization } from '../landscape/directions';
-import { PATHS, type Path } from '../landscape/parametric';
+import { PATHS, PLOT_STATISTICS, type Path, type PlotStatistics } from '../landscape/parametric';
 import { BATCH_STATISTICS, type BatchStatistics } from '../training/gradient';
 import { STATISTICS_BATCH } from '../training/statistics';
 import { contentId, withoutDefaults, type Json } from './canonical';
@@ -103,7 +103,7 @@ export interface PathMeasure extends Common {
   readonly path?: Path;
   readonly alpha: number;
   /** Batch-norm statistics: recomputed at the point, or those of the first minimizer. */
-  readonly pathStatistics?: 'recomputed' | 'fixed';
+  readonly pathStatistics?: PlotStatistics;
   readonly testImages: Images;
 }
 
@@ -208,7 +208,7 @@ export const measureSchema: z.ZodType<Measure> = z
       of: z.array(minimizerSchema).length(2),
       path: z.enum(PATHS).optional(),
       alpha: z.number().min(-MAX_ALPHA).max(MAX_ALPHA),
-      pathStatistics: z.enum(['recomputed', 'fixed']).optional(),
+      pathStatistics: z.enum(PLOT_STATISTICS).optional(),
       testImages: imagesSchema,
     }),
   ])
@@ -242,6 +242,11 @@ export function singleImageFault(images: number, batchSize: number): string | un
     `batches of ${size} leave one of ${images} images in a batch of its own, which batch norm cannot normalize: ` +
     'take another number'
   );
+}
+
+/** The seed of a training seed's k-th direction, along which all its minimizers are measured; no two seeds share one. */
+export function directionSeedOf(seed: number, direction: number): number {
+  return seed * 1000 + direction;
 }
 
 /** How many images a block has. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { anyNumber, epochRecordSchema, evaluationSchema } from '../training/checkpoint';
-import { measureSchema, type Measure, type MeasureKind } from './measure';
-import { trainingSchema, type Minimizer } from './training';
+import { firstTraining, measureId, measureSchema, type Measure, type MeasureKind } from './measure';
+import { stepOf, trainingId, trainingSchema, type Minimizer } from './training';
 
 // What a store holds of a job. Results of a training and of each measure are separate, so that another measure needs no
 // other training. All but environment, seconds and finishedAt is the same to the last bit wherever a job is done again
@@ -108,6 +108,16 @@ export function parseMeasureResult(value: unknown): MeasureResult {
   return { ...envelope, figures: FIGURES[envelope.measure.kind].parse(envelope.figures) };
 }
 
+/** The name of a measure's result in a store. */
+export function measureKey(measure: Measure): string {
+  return KEYS.measure(trainingId(firstTraining(measure)), measureId(measure));
+}
+
+/** The name of the losses of single images that belong to a measure. */
+export function imagesKey(measure: Measure): string {
+  return KEYS.images(trainingId(firstTraining(measure)), measureId(measure));
+}
+
 /** Names of what a store holds. */
 export const KEYS = {
   results: 'results/',
@@ -128,6 +138,7 @@ export const KEYS = {
   leases: (job: string) => `leases/${job}/`,
 } as const;
 
-function placeName(at: Minimizer['at'] = 'end'): string {
-  return at === 'end' ? 'end' : `step-${at.step}`;
+function placeName(at: Minimizer['at']): string {
+  const step = stepOf({ at });
+  return step === undefined ? 'end' : `step-${step}`;
 }

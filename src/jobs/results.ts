@@ -2,7 +2,7 @@ import type { ImageResults } from '../training/evaluate';
 import type { Job } from './job';
 import type { Measure, MeasureKind } from './measure';
 import type { FiguresOf, MeasureResult, Snapshot, SnapshotResult, Trained, TrainingResult } from './result';
-import type { Minimizer, Training } from './training';
+import { stepOf, type Minimizer, type Training } from './training';
 
 /** What is known of a job: its result, or why there is none. */
 export type Outcome<Figures, Result> =
@@ -29,9 +29,10 @@ export function figuresOf<Figures>(outcome: Outcome<Figures, unknown>): Figures 
 /** What is known of a minimizer. */
 export function minimizerOutcome(
   results: Results,
-  { training, at }: Minimizer,
+  minimizer: Minimizer,
 ): Outcome<Snapshot, TrainingResult | SnapshotResult> {
-  return at === undefined || at === 'end' ? results.training(training) : results.snapshot(training, at.step);
+  const [training, step] = [minimizer.training, stepOf(minimizer)];
+  return step === undefined ? results.training(training) : results.snapshot(training, step);
 }
 
 /** How far a job is. A training is done when its end and all snapshots that it is asked for are there. */

@@ -260,8 +260,13 @@ export function trainingLabel(training: Training): string {
   return `${architectureOf(training).name}, batch size ${batchSize}, seed ${seed}${also}`;
 }
 
+/** The optimizer step after which a minimizer is a snapshot of its training; undefined where it is the end. */
+export function stepOf({ at = 'end' }: Pick<Minimizer, 'at'>): number | undefined {
+  return at === 'end' ? undefined : at.step;
+}
+
 /** A minimizer in words. */
-export function minimizerLabel({ training, at }: Minimizer): string {
-  const label = trainingLabel(training);
-  return at === undefined || at === 'end' ? label : `${label}, after step ${at.step}`;
+export function minimizerLabel(minimizer: Minimizer): string {
+  const [label, step] = [trainingLabel(minimizer.training), stepOf(minimizer)];
+  return step === undefined ? label : `${label}, after step ${step}`;
 }

@@ -3,7 +3,6 @@ import type { Dataset, Split } from '../data/dataset';
 import { isTrainable, tensorSpecs, type Architecture } from '../model/architecture';
 import { tensorNamed, type HostTensor, type Weights } from '../model/weights';
 import { summarize, type Evaluation, type EvaluationOptions } from '../training/evaluate';
-import type { Regime } from '../training/regime';
 
 /** The ways from SB to LB: Keskar et al. 2017, Figure 3 and Figure 7. */
 export const PATHS = ['straight', 'curved'] as const;
@@ -18,22 +17,6 @@ export type PlotStatistics = (typeof PLOT_STATISTICS)[number];
 
 /** The paper's 25 points, evenly over [−1, 2]; 0 is SB and 1 is LB. */
 export const PLOT_ALPHAS: readonly number[] = Array.from({ length: 25 }, (_, i) => -1 + i / 8);
-
-/** How the network at an α does. */
-export interface ParametricPoint {
-  readonly alpha: number;
-  readonly train: Evaluation;
-  readonly test: Evaluation;
-}
-
-export interface ParametricOptions extends EvaluationOptions {
-  readonly path: Path;
-  readonly statistics: PlotStatistics;
-  /** Images a pass for statistics that are recomputed, at least 2; see batchStatistics. */
-  readonly batchSize: number;
-  /** Told each point as it is computed. */
-  readonly onPoint?: (point: ParametricPoint) => void;
-}
 
 /**
  * A network on the way from SB to LB and beyond: α LB + (1 − α) SB on the straight path, sin(απ/2) LB + cos(απ/2) SB
@@ -103,41 +86,4 @@ export interface PathOptions extends EvaluationOptions {
   readonly statistics: PlotStatistics;
   /** Images a pass for statistics that are recomputed, at least 2; see batchStatistics. */
   readonly batchSize: number;
-}
-
-/**
- * Loss and accuracy on the way from SB to LB, over whole data sets, in evaluation mode.
- *
- * @returns a point for each α, in the order of the alphas.
- */
-export async function parametricPlot(
-  compute: Compute,
-  architecture: Architecture,
-  data: Readonly<Record<Split, Dataset>>,
-  weights: Readonly<Record<Regime, Weights>>,
-  alphas: readonly number[],
-  { path, statistics, batchSize, onPoint, ...following }: ParametricOptions,
-): Promise<ParametricPoint[]> {
-  const points: ParametricPoint[] = [];
-  for (const alpha of alphas) {
-    const between = interpolated(architecture, weights.SB, weights.LB, alpha, path);
-    const network =
-      statistics === 'fixed'
-        ? between
-        : await compute.batchStatistics(architecture, between, data.train, { batchSize, ...following });
-    const train = summarize(await compute.evaluateImages(architecture, network, data.train, following));
-    const test = summarize(await compute.evaluateImages(architecture, network, data.test, following));
-    const point = { alpha, train, test };
-    points.push(point);
-    onPoint?.(point);
-  }
-  return points;
-}
-
-/** Images that a point takes, counted once for each pass over one. */
-export function imagesOfPoint(
-  { train, test }: Readonly<Record<Split, Dataset>>,
-  statistics: PlotStatistics,
-): number {
-  return test.count + train.count * (statistics === 'fixed' ? 1 : 2);
 }

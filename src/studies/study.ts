@@ -123,12 +123,11 @@ export async function runStudy<Settings, Findings>(
   let done = 0;
   let published = -Infinity;
 
-  const findings = () => results.evaluate((current) => study.judge(setup, current));
   const publish = async (isFinal: boolean) => {
     published = performance.now();
-    const current = await findings();
-    await run.publish(current, isFinal);
-    return current;
+    const findings = await results.evaluate((current) => study.judge(setup, current));
+    await run.publish(findings, isFinal);
+    return findings;
   };
 
   async function ask(): Promise<void> {

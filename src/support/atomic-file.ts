@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
+/** Names of files that a process left which died while it wrote. */
+export const UNFINISHED_FILE = /\.[0-9a-f-]{36}\.tmp$/;
+
 // Our own: write-file-atomic takes the short write of a full disk for a whole one.
 
 /**

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { writeAtomically } from './atomic-file';
+import { UNFINISHED_FILE, writeAtomically } from './atomic-file';
 import { messageOf, UserError } from './errors';
 
 /**
@@ -59,6 +59,6 @@ export function resultWriter(path: string): ResultWriter {
 /** Removes what processes left that died while they wrote. */
 export function removeUnfinishedFiles(folder: string): void {
   for (const name of existsSync(folder) ? readdirSync(folder) : []) {
-    if (/\.[0-9a-f-]{36}\.tmp$/.test(name)) rmSync(join(folder, name), { force: true });
+    if (UNFINISHED_FILE.test(name)) rmSync(join(folder, name), { force: true });
   }
 }

@@ -89,6 +89,19 @@ export async function evaluateImages(
   }
 }
 
+/** The results of several sets of images, one behind the other. */
+export function joinedImageResults(parts: readonly ImageResults[]): ImageResults {
+  const count = parts.reduce((sum, { losses }) => sum + losses.length, 0);
+  const [losses, correct] = [new Float32Array(count), new Uint8Array(count)];
+  let from = 0;
+  for (const part of parts) {
+    losses.set(part.losses, from);
+    correct.set(part.correct, from);
+    from += part.losses.length;
+  }
+  return { losses, correct };
+}
+
 /** Mean loss and accuracy of single images, summed in double precision in the data set's order. */
 export function summarize({ losses, correct }: ImageResults): Evaluation {
   const n = losses.length;

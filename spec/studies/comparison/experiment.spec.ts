@@ -4,6 +4,7 @@ import type { Engine } from '../../../src/engine/engine';
 import { inThisProcess } from '../../../src/executors/executor';
 import type { ResultStore } from '../../../src/executors/store';
 import type { Job } from '../../../src/jobs/job';
+import { directionSeedOf } from '../../../src/jobs/measure';
 import { KEYS } from '../../../src/jobs/result';
 import { trainingId } from '../../../src/jobs/training';
 import { computeSharpnessCurve, evenAlphas } from '../../../src/landscape/curve';
@@ -14,7 +15,6 @@ import { parseReport, reportJson, type Report } from '../../../src/report/report
 import { regimeTraining, type ComparisonSetup } from '../../../src/studies/comparison/jobs';
 import {
   comparisonOf,
-  directionSeedOf,
   settingsOf,
   type ComparisonSettings,
   type Settings,

@@ -5,7 +5,7 @@ import { inThisProcess } from '../../../src/executors/executor';
 import type { Job } from '../../../src/jobs/job';
 import { KEYS } from '../../../src/jobs/result';
 import { trainingConfigOf, trainingId, type Minimizer, type Training } from '../../../src/jobs/training';
-import { parametricPlot } from '../../../src/landscape/parametric';
+import { parametricPlot } from '../../helpers/parametric';
 import { parameterCount } from '../../../src/model/architecture';
 import { decodeSafetensors } from '../../../src/model/safetensors';
 import type { Weights } from '../../../src/model/weights';

@@ -1,13 +1,8 @@
-import type { Rates } from '../../compute/rates';
-import { costOf, jobId, type Cost } from '../../jobs/job';
+import { expectedSeconds, type Rates } from '../../compute/rates';
+import { costOf, distinctJobs, type Cost } from '../../jobs/job';
 import { duration, imagesPerSecond } from '../../support/progress';
 import { comparisonJobs } from './jobs';
 import { comparisonOf, settingsOf, type PresetName, type Settings } from './settings';
-
-/** About how long work takes, in seconds. */
-function expectedSeconds({ training, evaluation }: Cost, rates: Rates): number {
-  return training / rates.training + evaluation / rates.evaluation;
-}
 
 /** About how long a preset takes as it is, in seconds. */
 export function presetSeconds(preset: PresetName, rates: Rates): number {
@@ -28,8 +23,7 @@ export function presetSeconds(preset: PresetName, rates: Rates): number {
       dataSha256: unknown,
     },
   });
-  const distinct = [...new Map(jobs.map((job) => [jobId(job), costOf(job)])).values()];
-  return distinct.reduce((sum, cost) => sum + expectedSeconds(cost, rates), 0);
+  return distinctJobs(jobs).reduce((sum, job) => sum + expectedSeconds(costOf(job), rates), 0);
 }
 
 const LONG_SECONDS = 2 * 60 * 60;

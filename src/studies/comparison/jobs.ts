@@ -2,13 +2,18 @@ import type { Split } from '../../data/dataset';
 import { evenAlphas } from '../../landscape/curve';
 import { NORMALIZATIONS, type Normalization } from '../../landscape/directions';
 import type { Job } from '../../jobs/job';
-import type { CurveMeasure, EvaluationMeasure, EvaluationStatistics } from '../../jobs/measure';
+import {
+  directionSeedOf,
+  type CurveMeasure,
+  type EvaluationMeasure,
+  type EvaluationStatistics,
+} from '../../jobs/measure';
 import { networkContent, type Training } from '../../jobs/training';
 import type { Architecture } from '../../model/architecture';
 import { simpleVggWith } from '../../model/networks';
 import { REGIMES, type Regime } from '../../training/regime';
 import type { KnownData, Setup } from '../study';
-import { directionSeedOf, seedsOf, type ComparisonSettings, type Settings } from './settings';
+import { seedsOf, type ComparisonSettings, type Settings } from './settings';
 
 // Which jobs the comparison of SB and LB consists of.
 

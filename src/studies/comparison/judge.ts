@@ -1,5 +1,5 @@
 import { jobState, type Results } from '../../jobs/results';
-import { jobId } from '../../jobs/job';
+import { distinctJobs, jobId } from '../../jobs/job';
 import { firstTraining } from '../../jobs/measure';
 import type { CurveReport, Report, RunReport } from '../../report/report';
 import { REGIMES } from '../../training/regime';
@@ -99,21 +99,20 @@ function missingOf(setup: ComparisonSetup, results: Results): Pick<Stored, 'miss
   const { settings } = setup.settings;
   const missing: string[] = [];
   let done = 0;
-  const jobs = comparisonJobs({ ...setup, settings: { ...setup.settings, parts: ['experiment'] } });
-  const distinct = [...new Map(jobs.map((job) => [jobId(job), job])).values()];
+  const jobs = distinctJobs(
+    comparisonJobs({ ...setup, settings: { ...setup.settings, parts: ['experiment'] } }),
+  );
   for (const seed of seedsOf(settings)) {
     for (const regime of REGIMES) {
       const id = jobId({ train: regimeTraining(setup, regime, seed) });
-      const own = distinct.filter(
+      const own = jobs.filter(
         (job) => jobId({ train: 'train' in job ? job.train : firstTraining(job.measure) }) === id,
       );
       const open = own.filter((job) => jobState(results, job) !== 'done');
       done += own.length - open.length;
       if (open.length === 0) continue;
-      const [{ length: trainings }, curves] = [
-        open.filter((job) => 'train' in job),
-        open.filter((job) => 'measure' in job && job.measure.kind === 'curve').length,
-      ];
+      const trainings = open.filter((job) => 'train' in job).length;
+      const curves = open.filter((job) => 'measure' in job && job.measure.kind === 'curve').length;
       const evaluations = open.length - trainings - curves;
       const parts = [
         ...(trainings > 0 ? ['training'] : []),

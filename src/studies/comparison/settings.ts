@@ -223,11 +223,6 @@ export function seedsOf({ seed, seeds }: Settings, count = seeds): number[] {
   return Array.from({ length: count }, (_, index) => seed + index);
 }
 
-/** The seed of a run's k-th direction; no two seeds share one. */
-export function directionSeedOf(seed: number, direction: number): number {
-  return seed * 1000 + direction;
-}
-
 function defined<T extends object>(values: T): Partial<T> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
 }

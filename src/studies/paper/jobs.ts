@@ -9,7 +9,7 @@ import {
   type PhiMeasure,
 } from '../../jobs/measure';
 import { figuresOf, type Results } from '../../jobs/results';
-import { networkContent, stepsPerEpoch, type Minimizer, type Training } from '../../jobs/training';
+import { networkContent, stepOf, stepsPerEpoch, type Minimizer, type Training } from '../../jobs/training';
 import { PATHS, type Path } from '../../landscape/parametric';
 import { paperNetwork, type PaperNetwork } from '../../model/networks';
 import { REGIMES, type Regime } from '../../training/regime';
@@ -227,7 +227,7 @@ function snapshotSteps(setup: PaperSetup, results: Results, training: Training):
     ...epochs.map((count) => afterEpochs(training, count)),
     ...noiseMeasures(results, training).map(({ measure }) => measure.of[0]),
   ];
-  const steps = places.flatMap(({ at }) => (at === undefined || at === 'end' ? [] : [at.step]));
+  const steps = places.flatMap((place) => stepOf(place) ?? []);
   return [...new Set(steps)].sort((one, other) => one - other);
 }
 

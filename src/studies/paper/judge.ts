@@ -1,4 +1,4 @@
-import { jobId, jobLabel, type Job } from '../../jobs/job';
+import { distinctJobs, jobLabel, type Job } from '../../jobs/job';
 import { figuresOf, jobState, minimizerOutcome, type Results } from '../../jobs/results';
 import { stepsPerEpoch, type Minimizer, type Training } from '../../jobs/training';
 import { PATHS } from '../../landscape/parametric';
@@ -54,7 +54,7 @@ const MAX_NAMED = 20;
 /** The trials of which everything is there come to tables; while anything of the study is missing there are no claims. */
 export function judge(setup: PaperSetup, results: Results): PaperReport {
   const { settings } = setup.settings;
-  const jobs = [...new Map(paperJobs(setup, results).map((job) => [jobId(job), job])).values()];
+  const jobs = distinctJobs(paperJobs(setup, results));
   const open = jobs.filter((job) => jobState(results, job) !== 'done');
   const environment = environmentOf(setup, results);
   return {

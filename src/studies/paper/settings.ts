@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DatasetName } from '../../data/load';
+import { TRAIN_IMAGES, type DatasetName } from '../../data/load';
 import { PLOT_ALPHAS, PLOT_STATISTICS } from '../../landscape/parametric';
 import { singleImageFault } from '../../jobs/measure';
 import type { Training } from '../../jobs/training';
@@ -168,12 +168,6 @@ function refuseSnapshots({ snapshotEpochs, epochs }: PaperSettings): void {
   const late = snapshotEpochs.find((one) => one > epochs);
   if (late) throw new UserError(`--snapshot-epochs: ${late} is more than the ${epochs} of --epochs.`);
 }
-
-const TRAIN_IMAGES: Readonly<Record<DatasetName, number>> = {
-  mnist: 60_000,
-  cifar10: 50_000,
-  cifar100: 50_000,
-};
 
 /** The data set that a network of the paper is for. */
 export function datasetFor(network: PaperNetwork): DatasetName {

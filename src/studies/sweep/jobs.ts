@@ -1,15 +1,16 @@
 import type { Split } from '../../data/dataset';
 import type { DatasetName } from '../../data/load';
 import type { Job } from '../../jobs/job';
-import type {
-  CurveMeasure,
-  EigenvalueMeasure,
-  EvaluationMeasure,
-  Measure,
-  NoiseMeasure,
-  PhiMeasure,
-  SamMeasure,
-  TraceMeasure,
+import {
+  directionSeedOf,
+  type CurveMeasure,
+  type EigenvalueMeasure,
+  type EvaluationMeasure,
+  type Measure,
+  type NoiseMeasure,
+  type PhiMeasure,
+  type SamMeasure,
+  type TraceMeasure,
 } from '../../jobs/measure';
 import { networkContent, type Training } from '../../jobs/training';
 import type { Setup } from '../study';
@@ -117,11 +118,6 @@ export function riseJobs(
       alphas: alphas.filter((alpha) => alpha !== 0),
     })),
   };
-}
-
-/** All minimizers of a seed are measured along the same directions; no two seeds share one. */
-function directionSeedOf(seed: number, direction: number): number {
-  return seed * 1000 + direction;
 }
 
 /** The job of a measure other than a rise. */

@@ -14,11 +14,3 @@ export function architectureNamed(network: SweepNetwork): Architecture {
 export function datasetOf(network: SweepNetwork): DatasetName {
   return datasetFor(architectureNamed(network));
 }
-
-/** Training images of each data set, so that a plan is checked without loading them; each has 10,000 test images. */
-export const TRAIN_IMAGES: Readonly<Record<DatasetName, number>> = {
-  mnist: 60_000,
-  cifar10: 50_000,
-  cifar100: 50_000,
-};
-export const TEST_IMAGES = 10_000;

@@ -4,7 +4,8 @@ import { singleImageFault } from '../../jobs/measure';
 import { FIELDS, MAX_LEARNING_RATE } from '../../jobs/training';
 import { squareRootScaled } from '../../training/schedule';
 import { completeMeasure, plannedMeasureFault, plannedMeasureSchema, type SweepMeasure } from './measures';
-import { datasetOf, SWEEP_NETWORKS, TEST_IMAGES, TRAIN_IMAGES, type SweepNetwork } from './networks';
+import { TEST_IMAGES, TRAIN_IMAGES } from '../../data/load';
+import { datasetOf, SWEEP_NETWORKS, type SweepNetwork } from './networks';
 import { parseYaml } from './yaml';
 
 const MAX_RUNS = 10_000;
